@@ -105,11 +105,11 @@ func readKeys(path string) (federation.Keys, error) {
 func readEvidence(path string) (*federationv1.Evidence, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w: %w", errUsage, err)
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxEvidence+1))
 	if err := errors.Join(err, f.Close()); err != nil {
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+		return nil, fmt.Errorf("%w: reading %s: %w", errUsage, path, err)
 	}
 	e := &federationv1.Evidence{}
 	if len(b) > maxEvidence || protojson.Unmarshal(b, e) != nil {

@@ -164,7 +164,7 @@ func TestAMistakeOfTheCommandIsNoVerdict(t *testing.T) {
 		}
 	}
 	nowhere := filepath.Join(t.TempDir(), "nowhere")
-	for _, args := range [][]string{{}, {"-keys", nowhere, nowhere}, {nowhere}, {"-nothing", nowhere}, {nowhere, nowhere}} {
+	for _, args := range [][]string{{}, {"-keys", nowhere, nowhere}, {receipt}, {nowhere}, {t.TempDir()}, {"-nothing", nowhere}, {nowhere, nowhere}} {
 		if got := exit(run(t.Context(), append([]string{"verify"}, args...), t.Output())); got != exitConfig {
 			t.Errorf("verify %q: exit %d, want %d", args, got, exitConfig)
 		}

@@ -79,13 +79,19 @@ func TestFsckNamesALostIndexRow(t *testing.T) {
 	told = fsckSays(t, errWrong, c.Data)
 	for _, want := range []string{
 		"first: rounds/r: of 0 ballots that the feed commits to 0 are missing, and 1 are there",
-		"a tail is waiting: of what the log had lost 1 entries came back", "first: feed.lost has under 78 what is no such entry",
+		"first: feed.lost is damaged: what it has under 78 is not entry ",
 		"the tail that waits to be taken over does not lead to where the log was",
 		"first: complaints/c: complaint.contents has a row of it, and there is no such case",
 	} {
 		if !strings.Contains(told, want) {
 			t.Errorf("fsck does not say %s:\n%s", want, told)
 		}
+	}
+	if strings.Contains(told, "a tail is waiting") {
+		t.Errorf("fsck takes garbage for a tail:\n%s", told)
+	}
+	if err := run(ctx, []string{"standalone", "-config", file(t, c)}, t.Output()); exit(err) != exitWrong || !strings.Contains(err.Error(), "campaign: ") || !strings.Contains(err.Error(), "feed.lost is damaged") {
+		t.Errorf("a start with garbage for a tail = %v", err)
 	}
 }
 

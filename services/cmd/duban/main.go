@@ -41,6 +41,7 @@ import (
 	_ "golang.org/x/crypto/x509roots/fallback" // where the machine has none, as in an image of the binary alone
 
 	"github.com/duban-project/duban/services/internal/backup"
+	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
@@ -128,7 +129,7 @@ func exit(err error) int {
 		return int(v.Verdict)
 	case errors.Is(err, errUsage), errors.Is(err, config.ErrWrong):
 		return exitConfig
-	case slices.ContainsFunc([]error{errWrong, backup.ErrBroken, feed.ErrUnsound, bolt.ErrDamaged, store.ErrNoVersion}, func(is error) bool { return errors.Is(err, is) }):
+	case slices.ContainsFunc([]error{errWrong, backup.ErrBroken, feed.ErrUnsound, bolt.ErrDamaged, store.ErrNoVersion, store.ErrOtherTime, clock.ErrMark}, func(is error) bool { return errors.Is(err, is) }):
 		return exitWrong
 	case errors.Is(err, suite.ErrCommit):
 		return exitCommit

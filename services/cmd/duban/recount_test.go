@@ -39,6 +39,29 @@ func TestRecountTellsADifferenceFromAFailure(t *testing.T) {
 	}
 }
 
+// TestRecountRefusesAStoreWithoutItsVersion, as a start and fsck do, and so does a new era:
+// nobody knows what it would count. So is one of those below.
+func TestRecountRefusesAStoreWithoutItsVersion(t *testing.T) {
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	initialize(t, d)
+	d.stop()
+	for _, role := range []string{"organization", "aggregation", "event"} {
+		data := filepath.Join(t.TempDir(), "data")
+		if err := os.CopyFS(data, os.DirFS(c.Data)); err != nil {
+			t.Fatal(err)
+		}
+		put(t, filepath.Join(data, role+".db"), "store", "version", []byte("garbage"))
+		for _, args := range [][]string{
+			{"recount", data}, {"recount", "-below", c.Data, data}, {"era", "-reason", "x", "-approvers", bothOfThem, data},
+		} {
+			if err := run(t.Context(), args, t.Output()); exit(err) != exitWrong || !strings.Contains(err.Error(), role+": store: it does not say of which version it is") {
+				t.Errorf("%s of %s = %v", args[0], role, err)
+			}
+		}
+	}
+}
+
 // TestRecountHoldsEventsAgainstTheFeeds: whatever is altered of what event keeps of them is
 // named with status 20; an order that is yet to be made is no difference.
 func TestRecountHoldsEventsAgainstTheFeeds(t *testing.T) {

@@ -34,6 +34,42 @@ var (
 // time.
 const Mark = "simulated-time"
 
+var (
+	// ErrMark says that the file Mark has no time.
+	ErrMark = errors.New("the mark of a simulation is damaged")
+	// ErrReal says that data of real time were to become a simulation.
+	ErrReal = errors.New("the data folder holds an installation on real time: it cannot become a simulation")
+)
+
+// Marked returns the time of the simulation that a folder is marked as, if it is; a mark
+// without a time is an ErrMark.
+func Marked(folder string) (now time.Time, simulated bool, err error) {
+	file := filepath.Join(folder, Mark)
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return now, false, nil
+	}
+	if err != nil {
+		return now, true, fmt.Errorf("reading the simulated time: %w", err)
+	}
+	if now, err = time.Parse(time.RFC3339Nano, strings.TrimSpace(string(text))); err != nil {
+		return now, true, fmt.Errorf("%w: %s has no time (RFC 3339): %s", ErrMark, file, wayBack)
+	}
+	return now, true, nil
+}
+
+const wayBack = "put it back from the backup, or write into it the time from which the simulation goes on, such as 2026-03-01T00:00:00Z"
+
+// Doubt says what to do where stores are written by another kind of clock than the one
+// that their folder is marked for.
+func Doubt(folder string, marked bool) string {
+	file, otherwise := filepath.Join(folder, Mark), "; if it was the store that was changed, restore the backup"
+	if marked {
+		return file + " makes the folder a simulation: take it away if it was put beside data of real time" + otherwise
+	}
+	return file + " is missing: if the data are a simulation's, " + wayBack + otherwise
+}
+
 // Clock tells the installation's time. It implements ClockService.
 type Clock struct {
 	clockv1.UnimplementedClockServiceServer
@@ -46,23 +82,22 @@ type Clock struct {
 }
 
 // Open returns the clock of the data in folder. A folder that is marked stays a
-// simulation; one that holds a running installation does not become one. start
+// simulation; one that holds an installation does not become one (ErrReal). start
 // is the first time of a new simulation, zero for none.
 func Open(folder string, start time.Time, real func() time.Time) (*Clock, error) {
-	c := &Clock{real: real, file: filepath.Join(folder, Mark)}
-	text, err := os.ReadFile(c.file)
+	now, simulated, err := Marked(folder)
+	c := &Clock{real: real, file: filepath.Join(folder, Mark), now: now}
 	switch {
-	case err == nil:
-		c.now, err = time.Parse(time.RFC3339Nano, strings.TrimSpace(string(text)))
-		return c, err
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("reading the simulated time: %w", err)
+	case err != nil:
+		return nil, err
+	case simulated:
+		return c, nil
 	case start.IsZero():
 		c.file = ""
 		return c, nil
 	}
 	if stores, _ := filepath.Glob(filepath.Join(folder, "*.db")); len(stores) > 0 {
-		return nil, errors.New("the data folder holds an installation on real time: it cannot become a simulation")
+		return nil, ErrReal
 	}
 	c.now = start
 	return c, c.save(start)

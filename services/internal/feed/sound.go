@@ -7,7 +7,9 @@ import (
 
 	formats "github.com/transparency-dev/formats/log"
 	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/protobuf/proto"
 
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -19,8 +21,8 @@ var ErrUnsound = errors.New("feed: the log is not what was signed")
 
 // Sound answers ErrUnsound unless the log is, as far as its end shows, what its
 // own key has signed: the note, the root that the stored hashes lead to, the
-// number of entries, and the Recent newest entries with every hash that they
-// complete. What lies before is believed; package fsck checks it. Whoever opens a
+// number of entries, the Recent newest entries with every hash that they
+// complete, and that nothing else waits in its tail's place. What lies before is believed; package fsck checks it. Whoever opens a
 // log to write MUST ask before anything is signed.
 func (l *Log) Sound(tx store.Tx) error {
 	if err := l.sound(tx); err != nil {
@@ -44,6 +46,9 @@ func (l *Log) sound(tx store.Tx) error {
 	for row, err := range tx.Scan(EntriesBucket, store.Number(h.size), nil) {
 		return errors.Join(err, fmt.Errorf("an entry %x stands behind its end", row.Key))
 	}
+	if err := waiting(tx, h.size); err != nil {
+		return err
+	}
 	if h.size == 0 {
 		return nil
 	}
@@ -55,6 +60,24 @@ func (l *Log) sound(tx store.Tx) error {
 		return fmt.Errorf("the root of its %d entries is not the one that is signed", h.size)
 	}
 	return recent(tx, h.size)
+}
+
+// waiting refuses in LostBucket whatever is not the tail, or the start of it, of a log of that size.
+func waiting(tx store.Tx, size uint64) error {
+	for row, err := range tx.Scan(LostBucket, nil, nil) {
+		if err != nil {
+			return fmt.Errorf("reading %s: %w", LostBucket, err)
+		}
+		r, e := &feedv1.Record{}, &feedv1.Entry{}
+		if err = proto.Unmarshal(row.Value, r); err == nil {
+			err = proto.Unmarshal(r.GetEntry(), e)
+		}
+		if err != nil || len(e.GetId()) == 0 || e.GetSeq() != size || !bytes.Equal(row.Key, store.Number(size)) {
+			return fmt.Errorf("%s is damaged: what it has under %x is not entry %d, which the log lacks", LostBucket, row.Key, size)
+		}
+		size++
+	}
+	return nil
 }
 
 // proven reads the newest note and verifies it; that of an empty log is not stored.

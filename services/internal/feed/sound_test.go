@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
+	"google.golang.org/protobuf/proto"
 
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/feedtest"
 	"github.com/duban-project/duban/services/internal/store"
@@ -121,6 +123,30 @@ func setBack(size uint64) func(store.Tx) error {
 	}
 }
 
+// waits is an entry of a tail, as it is set aside.
+func waits(t *testing.T, seq uint64) []byte {
+	t.Helper()
+	b, err := proto.Marshal(&feedv1.Entry{Seq: seq, Id: make([]byte, 16)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err = proto.Marshal(&feedv1.Record{Seq: seq, Entry: b}); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestATailThatWaitsIsSound, as far as it came.
+func TestATailThatWaitsIsSound(t *testing.T) {
+	f := filled(t, 3)
+	for seq := uint64(3); seq < 6; seq++ {
+		f.Update(t, func(tx store.Tx) error { return tx.Put(feed.LostBucket, at(seq), waits(t, seq)) })
+		if err := sound(t, f, 0); err != nil {
+			t.Errorf("with entry %d, Sound = %v", seq, err)
+		}
+	}
+}
+
 // TestATamperedLogIsNotSound: whatever was changed at the log's end without its
 // key is named, and so is a key that is not its own.
 func TestATamperedLogIsNotSound(t *testing.T) {
@@ -145,9 +171,19 @@ func TestATamperedLogIsNotSound(t *testing.T) {
 		"neither head nor checkpoint": {func(tx store.Tx) error {
 			return errors.Join(tx.Delete(meta, text), tx.Delete(meta, []byte(feed.HeadKey)))
 		}, "stands behind its end"},
-		"a signature":    {flip(meta, text, 180), "the checkpoint"},
-		"a size":         {flip(meta, text, len(feedtest.Origin)+1), "the checkpoint"},
-		"a cut head":     {func(tx store.Tx) error { return tx.Put(meta, []byte(feed.HeadKey), at(n)) }, "head has 8 bytes"},
+		"a signature": {flip(meta, text, 180), "the checkpoint"},
+		"a size":      {flip(meta, text, len(feedtest.Origin)+1), "the checkpoint"},
+		"a cut head":  {func(tx store.Tx) error { return tx.Put(meta, []byte(feed.HeadKey), at(n)) }, "head has 8 bytes"},
+		"garbage that waits": {func(tx store.Tx) error { return tx.Put(feed.LostBucket, []byte("x"), []byte("x")) },
+			"feed.lost is damaged: what it has under 78 is not entry 70"},
+		"an empty row that waits": {func(tx store.Tx) error { return tx.Put(feed.LostBucket, at(n), nil) }, "is not entry 70"},
+		"one that waits behind a gap": {func(tx store.Tx) error {
+			return tx.Put(feed.LostBucket, at(n+1), waits(t, n+1))
+		}, "is not entry 70"},
+		"one that waits elsewhere": {func(tx store.Tx) error { return tx.Put(feed.LostBucket, at(n), waits(t, n+1)) }, "is not entry 70"},
+		"the second is garbage": {func(tx store.Tx) error {
+			return errors.Join(tx.Put(feed.LostBucket, at(n), waits(t, n)), tx.Put(feed.LostBucket, at(n+1), []byte("x")))
+		}, "is not entry 71"},
 		"no note at all": {func(tx store.Tx) error { return tx.Put(meta, text, []byte("70")) }, "the checkpoint"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/feed"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/page"
@@ -24,7 +25,9 @@ func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, erro
 	if err := store.Migrate(ctx, s.engines[r.name], r.schema, s.keeper.Made); err != nil {
 		return nil, err
 	}
-	if err := store.KeepTime(ctx, s.engines[r.name], s.Clock.Simulated()); err != nil {
+	if err := store.KeepTime(ctx, s.engines[r.name], s.Clock.Simulated()); errors.Is(err, store.ErrOtherTime) {
+		return nil, fmt.Errorf("%w: %s", err, clock.Doubt(s.config.Data, s.Clock.Simulated()))
+	} else if err != nil {
 		return nil, err
 	}
 	tokens, err := page.NewTokens(s.secrets[r.name].Derive("page tokens"))

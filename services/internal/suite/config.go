@@ -81,10 +81,15 @@ const (
 	// mostCalls is more than a machine can run at once, and mostRate than it can answer in
 	// a second: what is larger is a slip.
 	mostCalls, mostRate = 1 << 20, 1 << 30
-	// mostDeadline is far beyond what anybody waits for.
-	mostDeadline = time.Hour
-	// mostGrace leaves a second of the ten that a stop may take for the spans, and one to end.
-	mostGrace = 8 * time.Second
+	// leastRate lets one who calls without pause get an answer each second, and what of that
+	// is left to each network of the public one in eight.
+	leastRate = 1
+	// leastDeadline has room for a call that asks other services, mostDeadline is far beyond
+	// what anybody waits for.
+	leastDeadline, mostDeadline = time.Second, time.Hour
+	// leastGrace lets REST go on while clients hear of the stop, mostGrace leaves a second of
+	// the ten that a stop may take for the spans, and one to end.
+	leastGrace, mostGrace = time.Second, 8 * time.Second
 	// leastBodies has room for two of the largest bodies, mostBodies is more than a machine has.
 	leastBodies, mostBodies = 32 << 20, 1 << 40
 )
@@ -104,18 +109,18 @@ func (c *Config) Check() error {
 		check(address.Listens(at), "%s: must be host:port", key)
 	}
 	check(c.Reserve <= mostReserve, "reserve_mib: must be at most %d", mostReserve)
-	check(c.Grace > 0 && c.Grace <= mostGrace, "grace: must be above 0 and at most %v, so that a stop takes less than ten", mostGrace)
+	check(c.Grace >= leastGrace && c.Grace <= mostGrace, "grace: must be from %v to %v, so that a stop takes less than ten", leastGrace, mostGrace)
 	l := c.Limits
 	for _, n := range []struct {
-		key      string
-		is, most float64
+		key             string
+		is, least, most float64
 	}{
-		{"in_flight", float64(l.InFlight), mostCalls}, {"waits", float64(l.Waits), mostCalls}, {"connections", float64(l.Connections), mostCalls},
-		{"rate", l.Rate, mostRate}, {"burst", float64(l.Burst), mostRate},
+		{"in_flight", float64(l.InFlight), 1, mostCalls}, {"waits", float64(l.Waits), 1, mostCalls}, {"connections", float64(l.Connections), 1, mostCalls},
+		{"rate", l.Rate, leastRate, mostRate}, {"burst", float64(l.Burst), 1, mostRate},
 	} {
-		check(n.is > 0 && n.is <= n.most, "limits.%s: must be above 0 and at most %.0f", n.key, n.most)
+		check(n.is >= n.least && n.is <= n.most, "limits.%s: must be from %.0f to %.0f", n.key, n.least, n.most)
 	}
-	check(l.Deadline > 0 && l.Deadline <= mostDeadline, "limits.deadline: must be above 0 and at most %v", mostDeadline)
+	check(l.Deadline >= leastDeadline && l.Deadline <= mostDeadline, "limits.deadline: must be from %v to %v", leastDeadline, mostDeadline)
 	check(l.Message >= leastMessage && l.Message <= mostMessage, "limits.message: must be from %d to %d bytes", leastMessage, mostMessage)
 	check(l.Bodies >= leastBodies && l.Bodies <= mostBodies, "limits.bodies: must be from %d to %d bytes", leastBodies, mostBodies)
 	return errors.Join(append(mistakes, address.Origins(c.AllowedOrigins), address.Proxies(c.TrustedProxies), c.apart(),

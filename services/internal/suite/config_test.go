@@ -79,10 +79,49 @@ func TestSizesHaveBounds(t *testing.T) {
 	}
 }
 
+// TestBoundsAreTakenAndNothingBeyond: what is written as the bound is taken, the next value
+// is refused at its key, with the bounds.
+func TestBoundsAreTakenAndNothingBeyond(t *testing.T) {
+	for key, b := range map[string]struct {
+		set      func(c *Config, n float64)
+		from, to float64
+		said     string
+	}{
+		"limits.rate":        {func(c *Config, n float64) { c.Limits.Rate = n }, 1, 1 << 30, "from 1 to 1073741824"},
+		"limits.burst":       {func(c *Config, n float64) { c.Limits.Burst = int(n) }, 1, 1 << 30, "from 1 to 1073741824"},
+		"limits.in_flight":   {func(c *Config, n float64) { c.Limits.InFlight = int(n) }, 1, 1 << 20, "from 1 to 1048576"},
+		"limits.waits":       {func(c *Config, n float64) { c.Limits.Waits = int(n) }, 1, 1 << 20, "from 1 to 1048576"},
+		"limits.connections": {func(c *Config, n float64) { c.Limits.Connections = int(n) }, 1, 1 << 20, "from 1 to 1048576"},
+		"limits.deadline":    {func(c *Config, n float64) { c.Limits.Deadline = time.Duration(n) }, 1e9, 3600e9, "from 1s to 1h0m0s"},
+		"grace":              {func(c *Config, n float64) { c.Grace = time.Duration(n) }, 1e9, 8e9, "from 1s to 8s"},
+		"federation.silence": {func(c *Config, n float64) { c.Federation.Silence = time.Duration(n) }, 120e9, 366 * 86400e9, "from 2m0s"},
+		"telemetry.sample":   {func(c *Config, n float64) { c.Telemetry.Sample = n }, 0, 1, "between 0 and 1"},
+	} {
+		for n, want := range map[float64]bool{
+			b.from: true, b.to: true,
+			-1: false, b.from - 1: false, b.to + 1000: false,
+		} {
+			c := Default()
+			b.set(&c, n)
+			err := c.Check()
+			if (err == nil) != want || err != nil && !(strings.HasPrefix(err.Error(), key+": ") && strings.Contains(err.Error(), b.said)) {
+				t.Errorf("%s of %v = %v, want it taken %v", key, n, err, want)
+			}
+		}
+	}
+	for _, n := range []float64{0, 1e-300, math.NaN(), math.Inf(1)} {
+		c := Default()
+		c.Limits.Rate = n
+		if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), "limits.rate: ") {
+			t.Errorf("limits.rate of %v = %v", n, err)
+		}
+	}
+}
+
 // TestAStopTakesLessThanTenSeconds: beside the calls, which end within the grace, spans
 // have a second.
 func TestAStopTakesLessThanTenSeconds(t *testing.T) {
-	for grace, want := range map[time.Duration]bool{1: true, 8 * time.Second: true, 8*time.Second + 1: false, 9 * time.Second: false} {
+	for grace, want := range map[time.Duration]bool{1: false, time.Second: true, 8 * time.Second: true, 8*time.Second + 1: false, 9 * time.Second: false} {
 		c := Default()
 		c.Grace = grace
 		if err := c.Check(); (err == nil) != want {

@@ -75,6 +75,9 @@ type Parent struct {
 	Plaintext bool `yaml:"plaintext"`
 }
 
+// mostSilence is far beyond what a medium takes that is carried.
+const mostSilence = 366 * 24 * time.Hour
+
 func (f Federation) check() error {
 	var mistakes []error
 	check := func(ok bool, text string) {
@@ -82,7 +85,7 @@ func (f Federation) check() error {
 			mistakes = append(mistakes, errors.New("federation."+text))
 		}
 	}
-	check(f.Silence > 0, "silence: must be above 0")
+	check(f.Silence >= federation.Slack && f.Silence <= mostSilence, fmt.Sprintf("silence: must be from %v, in which who is there is heard of, to %v", federation.Slack, mostSilence))
 	check(f.Listen == "" || f.Certificate != "" && f.Key != "" && f.ClientCA != "", "listen: needs certificate, key and client_ca")
 	check(address.Listens(f.Listen), "listen: must be host:port")
 	p := f.Parent

@@ -25,6 +25,7 @@ import (
 	"github.com/duban-project/duban/services/internal/blob"
 	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/clock"
+	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/directory"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/intact"
@@ -138,7 +139,9 @@ func (s *Suite) openFolder(o Options) (err error) {
 	if err := backup.Whole(c.Data); err != nil {
 		return err
 	}
-	if s.Clock, err = clock.Open(c.Data, o.Simulate, o.Now); err != nil {
+	if s.Clock, err = clock.Open(c.Data, o.Simulate, o.Now); errors.Is(err, clock.ErrReal) {
+		return fmt.Errorf("%w: -simulate: %w", config.ErrWrong, err)
+	} else if err != nil {
 		return err
 	}
 	if s.sandbox, err = openSandbox(c.Data, o.Sandbox); err != nil {

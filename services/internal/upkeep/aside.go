@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/intact"
@@ -44,11 +45,7 @@ func readingsOf(ctx context.Context, c suite.Config, role string, all map[string
 // where its role reads feeds on, and whether it was made anew; and at what others have
 // read of its feed.
 func bookmarks(ctx context.Context, engine store.Engine, role string, read []intact.Reading, r *fsck.Report) error {
-	wrong := func(what string) {
-		if r.Wrong++; r.First == nil {
-			r.First = &fsck.Finding{Seq: fsck.None, What: what}
-		}
-	}
+	wrong := adding(r)
 	if _, err := store.VersionOf(ctx, engine); errors.Is(err, store.ErrNoVersion) {
 		wrong("the store does not say of which version it is")
 	}
@@ -71,6 +68,55 @@ func bookmarks(ctx context.Context, engine store.Engine, role string, read []int
 		}
 		return unread(tx, read, r.Entries, wrong)
 	})
+}
+
+// adding adds findings of no entry to a report.
+func adding(r *fsck.Report) func(what string) {
+	return func(what string) {
+		if r.Wrong++; r.First == nil {
+			r.First = &fsck.Finding{Seq: fsck.None, What: what}
+		}
+	}
+}
+
+// clock holds a store against its folder's mark and, if they agree, against the first
+// store that did: a simulation has nothing of real time.
+func (k *checking) clock(ctx context.Context, engine store.Engine, role string, r *fsck.Report) error {
+	return engine.View(ctx, func(tx store.Tx) error {
+		err := timely(tx, home(k.config, role))
+		if errors.Is(err, store.ErrOtherTime) || errors.Is(err, clock.ErrMark) {
+			adding(r)(err.Error())
+			return nil
+		}
+		simulated, noted, said := store.Simulated(tx)
+		if err := errors.Join(err, said); err != nil || !noted {
+			return err
+		}
+		if k.first == "" {
+			k.first, k.simulated = role, simulated
+		}
+		if simulated != k.simulated {
+			adding(r)(fmt.Sprintf("%v: the store of %s is by the other", store.ErrOtherTime, k.first))
+		}
+		return nil
+	})
+}
+
+// timely answers store.ErrOtherTime, with what to do, unless a store is written by the kind
+// of clock that its folder is marked for: nothing starts on it.
+func timely(tx store.Tx, folder string) error {
+	_, marked, err := clock.Marked(folder)
+	if err != nil {
+		return err
+	}
+	simulated, noted, err := store.Simulated(tx)
+	if err == nil && noted && simulated != marked {
+		err = store.ErrOtherTime
+	}
+	if errors.Is(err, store.ErrOtherTime) {
+		err = fmt.Errorf("%w: %s", err, clock.Doubt(folder, marked))
+	}
+	return err
 }
 
 // unread calls wrong for each reading of what the feed does not have.

@@ -158,7 +158,7 @@ type turning struct {
 
 // ready says why the log may not go on in the era, before any is in it.
 func (t turning) ready(ctx context.Context) (err error) {
-	engine, err := reopen(ctx, t.Config, t.role)
+	engine, err := versioned(ctx, t.Config, t.role)
 	if err != nil {
 		return err
 	}
@@ -218,11 +218,11 @@ func (t turning) log(era uint64) (*feed.Log, error) {
 	})
 }
 
-// whole refuses a log that is not what its last era has signed, that is about to take over
+// whole refuses a log that is not what its last era has signed, of another clock than its folder, that is about to take over
 // what it had lost, or that lacks what the stores beside it have read: they would count and
 // tell for ever what no log has.
 func (t turning) whole(tx store.Tx, old *feed.Log) error {
-	if err := old.Sound(tx); err != nil {
+	if err := errors.Join(old.Sound(tx), timely(tx, home(t.Config, t.role))); err != nil {
 		return err
 	}
 	if _, pending, err := store.Seek(tx, feed.MetaBucket, []byte(feed.LostKey)); err != nil || pending {

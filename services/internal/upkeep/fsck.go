@@ -69,6 +69,9 @@ type checking struct {
 	files  map[string]*fsck.Files // by the folder that has them
 	whole  bool                   // no store is damaged
 	read   map[string][]intact.Reading
+
+	first     string // the first role whose store says by which clock it is written
+	simulated bool   // and that it is a simulation's
 }
 
 // role checks the store of a role, and what it mirrors.
@@ -157,7 +160,8 @@ func (k *checking) store(ctx context.Context, role string, s seed.Role) (report 
 	if report, err = fsck.Check(ctx, engine, expect); err != nil {
 		return report, err
 	}
-	return report, bookmarks(ctx, engine, role, k.read[role], &report)
+	err = errors.Join(bookmarks(ctx, engine, role, k.read[role], &report), k.clock(ctx, engine, role, &report))
+	return report, err
 }
 
 // fsckMirrors checks what is mirrored of installations below.
@@ -217,6 +221,19 @@ func home(c suite.Config, role string) string {
 // reopen opens a store to be read that must be there, and of the version that is known here.
 func reopen(ctx context.Context, c suite.Config, role string) (store.Engine, error) {
 	return open(ctx, c, role, bolt.Inspect)
+}
+
+// versioned is reopen for who takes what the store has as it stands: one that does not say
+// its version is a store.ErrNoVersion.
+func versioned(ctx context.Context, c suite.Config, role string) (store.Engine, error) {
+	engine, err := reopen(ctx, c, role)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := store.VersionOf(ctx, engine); err != nil {
+		return nil, errors.Join(err, engine.Close())
+	}
+	return engine, nil
 }
 
 func open(ctx context.Context, c suite.Config, role string, how func(path string) (store.Engine, error)) (store.Engine, error) {

@@ -115,7 +115,7 @@ func withStores(ctx context.Context, c suite.Config, use func(context.Context, m
 	}()
 	given := map[string]store.Engine{}
 	for _, role := range suite.Called() {
-		engine, err := reopen(ctx, c, role)
+		engine, err := versioned(ctx, c, role)
 		if err != nil {
 			return fmt.Errorf("%s: %w", role, err)
 		}

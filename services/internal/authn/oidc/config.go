@@ -46,10 +46,11 @@ type Factor struct {
 	Values []string `yaml:"values"`
 }
 
-// What a configuration may ask for at most.
+// What a configuration may ask for: providers make tokens for minutes, and clocks are told
+// by whole seconds.
 const (
-	longestLifetime = 24 * time.Hour
-	widestSkew      = 2 * time.Minute
+	shortestLifetime, longestLifetime = time.Minute, 24 * time.Hour
+	narrowestSkew, widestSkew         = time.Second, 2 * time.Minute
 )
 
 // algorithms are those that can be asked for: never none, and none whose key
@@ -78,8 +79,8 @@ func (i Issuer) Check() error {
 	for _, t := range i.Types {
 		check(slices.Contains(types, t), fmt.Sprintf("types: must be of %q", types))
 	}
-	check(i.Lifetime >= 0 && i.Lifetime <= longestLifetime, "max_lifetime: must be at most 24h")
-	check(i.Skew >= 0 && i.Skew <= widestSkew, "skew: must be at most 2m")
+	check(i.Lifetime == 0 || i.Lifetime >= shortestLifetime && i.Lifetime <= longestLifetime, "max_lifetime: must be from 1m to 24h")
+	check(i.Skew == 0 || i.Skew >= narrowestSkew && i.Skew <= widestSkew, "skew: must be from 1s to 2m")
 	check((i.SecondFactor.Claim == "") == (len(i.SecondFactor.Values) == 0), "second_factor: must have a claim and values, or neither")
 	return errors.Join(mistakes...)
 }

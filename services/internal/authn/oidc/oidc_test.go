@@ -362,6 +362,10 @@ func TestAConfigurationIsChecked(t *testing.T) {
 		"a shared secret":    {func(i *oidc.Issuer) { i.Algorithms = []string{"RS256", "HS256"} }, "algorithms:"},
 		"too long":           {func(i *oidc.Issuer) { i.Lifetime = 25 * time.Hour }, "max_lifetime:"},
 		"too wide":           {func(i *oidc.Issuer) { i.Skew = time.Hour }, "skew:"},
+		"too short":          {func(i *oidc.Issuer) { i.Lifetime = time.Minute - 1 }, "max_lifetime: must be from 1m to 24h"},
+		"below nothing":      {func(i *oidc.Issuer) { i.Lifetime = -1 }, "max_lifetime:"},
+		"too narrow":         {func(i *oidc.Issuer) { i.Skew = 1 }, "skew: must be from 1s to 2m"},
+		"at the bounds":      {func(i *oidc.Issuer) { i.Lifetime, i.Skew = time.Minute, time.Second }, ""},
 		"a claim for naught": {func(i *oidc.Issuer) { i.SecondFactor.Claim = "acr" }, "second_factor:"},
 	} {
 		i := good

@@ -115,7 +115,8 @@ func TestWhatIsWrongBesideIsNamed(t *testing.T) {
 		{"requests/units", value(requestsBucket, []byte(request), flip(40)), None, "", "no remembered request"},
 		{"meta/unknown", add(feed.MetaBucket, "x", "y"), None, "", `feed.meta has under "x" what nobody reads`},
 		{"tail/aim of one byte", add(feed.MetaBucket, feed.LostKey, "x"), None, "", "does not lead to where the log was"},
-		{"tail/garbage", add(feed.LostBucket, string(seqKey(9)), "\xff"), None, "", "feed.lost has under 0000000000000009 what is no such entry"},
+		{"tail/garbage", add(feed.LostBucket, string(seqKey(9)), "\xff"), None, "", "feed.lost is damaged: what it has under 0000000000000009 is not entry 9"},
+		{"tail/gap", add(feed.LostBucket, string(seqKey(10)), "\xff"), None, "", "feed.lost is damaged: what it has under 000000000000000a is not entry 9"},
 		{"bucket/unknown", add("elsewhere", "x", ""), None, "", `the bucket "elsewhere"`},
 		{"bucket/index of another field", add(problems+".officer", "x", ""), None, "", `the bucket "` + problems + `.officer"`},
 	} {

@@ -32,20 +32,21 @@ func (c *check) meta() error {
 	return c.tail(aim)
 }
 
-// tail looks at what waits to be taken over: with an aim all of it is there, and the next
-// start takes it over; without one that forgets it, whatever part of it is there.
+// tail looks at what waits to be taken over, from the log's end on: with an aim all of it is there, and the next
+// start takes it over; without one that forgets it, whatever part of it is there. Anything else no start takes.
 func (c *check) tail(aim *store.Entry) error {
 	grown := tree{c.tree.size, slices.Clone(c.tree.full)}
 	for row, err := range c.tx.Scan(feed.LostBucket, nil, nil) {
 		if err != nil {
 			return fmt.Errorf("reading %s: %w", feed.LostBucket, err)
 		}
-		c.report.Waiting++
 		r := &feedv1.Record{}
 		err := proto.Unmarshal(row.Value, r)
 		e, unread := parse(r.GetEntry())
-		if err != nil || unread != nil || !bytes.Equal(row.Key, number(e.GetSeq())) {
-			c.wrong(None, "", "%s has under %x what is no such entry", feed.LostBucket, row.Key)
+		if err == nil && unread == nil && e.GetSeq() == grown.size && bytes.Equal(row.Key, number(grown.size)) {
+			c.report.Waiting++
+		} else {
+			c.wrong(None, "", "%s is damaged: what it has under %x is not entry %d, which the log lacks", feed.LostBucket, row.Key, grown.size)
 		}
 		grown.push(tlog.RecordHash(r.GetEntry()))
 	}

@@ -90,7 +90,7 @@ func open(path string, o Options, file openFile) (e *engine, err error) {
 	}
 	g := &guarded{path: path, how: file}
 	err = g.guard(func() (err error) {
-		e, err = attach(path, o, bbolt.Options{OpenFile: g.open}, false)
+		e, err = attach(path, o, bbolt.Options{OpenFile: g.open})
 		return err
 	})
 	if err != nil {
@@ -99,8 +99,8 @@ func open(path string, o Options, file openFile) (e *engine, err error) {
 	return e, nil
 }
 
-// attach opens a file that is there, and whole; all looks at every page of it first.
-func attach(path string, o Options, how bbolt.Options, all bool) (*engine, error) {
+// attach opens a file that is there, and whole.
+func attach(path string, o Options, how bbolt.Options) (*engine, error) {
 	if o.MapSize == 0 {
 		o.MapSize = mapped
 	}
@@ -108,7 +108,7 @@ func attach(path string, o Options, how bbolt.Options, all bool) (*engine, error
 		o.Free = Free
 	}
 	how.Timeout, how.InitialMmapSize, how.FreelistType, how.NoStatistics = patience, o.MapSize, bbolt.FreelistMapType, true
-	err := whole(path, all)
+	err := whole(path)
 	var db *bbolt.DB
 	if err == nil {
 		db, err = bbolt.Open(path, 0o600, &how)

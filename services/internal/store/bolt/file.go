@@ -45,8 +45,8 @@ func create(path string) error {
 
 // whole refuses a file that has fewer bytes than its newest state takes, because whoever
 // maps it would read behind its end, and one whose pages lead in a circle. It reads the two
-// pages that say how many there are, and those that lead to others; all reads every one.
-func whole(path string, all bool) (err error) {
+// pages that say how many there are, those that lead to others, and what the rest says of itself.
+func whole(path string) (err error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: patience, NoStatistics: true})
 	if err != nil {
 		return err
@@ -65,7 +65,7 @@ func whole(path string, all bool) (err error) {
 		if err != nil {
 			return err
 		}
-		return follow(t, file, all)
+		return follow(t, file)
 	})
 }
 

@@ -44,7 +44,7 @@ func inspect(path string, reading bool) (store.Engine, error) {
 }
 
 func (g *guarded) begin() error {
-	e, err := attach(g.path, Options{}, bbolt.Options{OpenFile: g.open, ReadOnly: g.reading}, true)
+	e, err := attach(g.path, Options{}, bbolt.Options{OpenFile: g.open, ReadOnly: g.reading})
 	if err != nil {
 		return err
 	}
