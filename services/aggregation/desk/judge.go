@@ -6,6 +6,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -48,13 +49,9 @@ func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
 
 func all(*aggregationv1.Report_Row) bool { return true }
 
-func waits(row *aggregationv1.Report_Row) bool {
-	return row.GetVerdict() == aggregationv1.Report_VERDICT_QUARANTINED
-}
-
 // stands says whether a row was neither rejected nor quarantined.
 func stands(row *aggregationv1.Report_Row) bool {
-	return row.GetVerdict() != aggregationv1.Report_VERDICT_REJECTED && !waits(row)
+	return row.GetVerdict() != aggregationv1.Report_VERDICT_REJECTED && !waiting.Waits(row)
 }
 
 // page settles the rows of a page, which have their places, proposes them, and stores it.
