@@ -169,8 +169,33 @@ func (j *judge) check(rows []*aggregationv1.Report_Row) error {
 		if stands(row) && j.seen.Divides(row) {
 			row.Warnings = append(row.Warnings, reports.BesideTotal)
 		}
+		leaves, err := j.leaves(row)
+		if err != nil {
+			return err
+		}
+		if leaves {
+			row.Warnings = append(row.Warnings, reports.NilBesideStock)
+		}
 	}
 	return nil
+}
+
+// leaves says whether a row of a nil return leaves a stock standing that its source has told of
+// the unit or of those beneath it.
+func (j *judge) leaves(row *aggregationv1.Report_Row) (bool, error) {
+	if !j.report.GetNilReport() || !stands(row) {
+		return false, nil
+	}
+	said, err := j.reported(row)
+	if err != nil {
+		return false, err
+	}
+	for _, unit := range j.desk.directory.Subtree(j.report.GetUnit()) {
+		if some, err := j.fold.Stands(said, unit); some || err != nil {
+			return some, err
+		}
+	}
+	return false, nil
 }
 
 // broken are the checks that a group breaks.

@@ -962,7 +962,9 @@ type Report_Row struct {
 	// The row's place: its number among the rows, from 1, or its line in the file.
 	Line int32 `protobuf:"varint,14,opt,name=line,proto3" json:"line,omitempty"`
 	// The form's checks that it breaks and is counted in spite of; and beside-total if the
-	// report also says the figure of its unit without its category or campaign: both count.
+	// report also says the figure of its unit without its category or campaign: both count;
+	// and nil-beside-stock if a nil return leaves a stock of the field standing that its
+	// source has told of units beneath, or of a campaign or category.
 	Warnings []string `protobuf:"bytes,15,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Whether the figures have it.
 	Counted bool `protobuf:"varint,16,opt,name=counted,proto3" json:"counted,omitempty"`
