@@ -112,6 +112,7 @@ clients:
 # The files of deploy/, by those who will read them, and the archives. systemd-analyze wants the command to be there.
 .PHONY: deploy-check
 deploy-check: $(BIN)/deploy
+	cd tools/deploy && GOWORK=off go test ./...
 	deploy deploy
 	@if command -v systemd-analyze >/dev/null; then \
 		root=$$(mktemp -d) && trap 'rm -rf '$$root EXIT && \
@@ -140,7 +141,7 @@ $(BIN)/.gen: tools/gen/go.mod tools/gen/go.sum $(wildcard tools/gen/*/*)
 $(BIN)/staticcheck: tools/lint/go.mod tools/lint/go.sum
 	cd tools/lint && GOWORK=off go build -trimpath -o $@ honnef.co/go/tools/cmd/staticcheck
 
-$(BIN)/deploy: tools/deploy/go.mod tools/deploy/go.sum tools/deploy/main.go
+$(BIN)/deploy: tools/deploy/go.mod tools/deploy/go.sum $(wildcard tools/deploy/*.go)
 	cd tools/deploy && GOWORK=off go build -trimpath -o $@ .
 
 proto/.deps/.stamp: $(BIN)/.gen Makefile

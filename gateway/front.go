@@ -38,7 +38,7 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if f.share(w, r) {
 		return
 	}
-	page, ok := f.pages.at(r.URL.EscapedPath())
+	page, ok := f.pages[r.URL.EscapedPath()]
 	switch {
 	case !ok:
 		f.api.ServeHTTP(w, r)

@@ -145,7 +145,10 @@ func Handler(ctx context.Context, b Backends, o Options) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	pages := newPages(services, o.Reference)
+	pages, err := newPages(services, o.Reference)
+	if err != nil {
+		return nil, err
+	}
 	return &front{options: o, pages: pages, api: &api{options: o, routes: routes, mux: mux, bodies: newBodies(o, mux, b)}}, nil
 }
 

@@ -3,7 +3,6 @@ package gateway
 import (
 	_ "embed"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/swaggest/swgui"
@@ -31,10 +30,11 @@ const (
 		"style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 
-// pages is what the gateway shows beside the API, by path.
+// pages is what the gateway shows beside the API, by path. What is at none is the API's to
+// refuse.
 type pages map[string]http.Handler
 
-func newPages(services []service, r func() (Reference, error)) pages {
+func newPages(services []service, r func() (Reference, error)) (pages, error) {
 	console := v5emb.NewHandlerWithConfig(swgui.Config{
 		Title: "duban 督办", SwaggerJSON: "/openapi.json", BasePath: "/docs/",
 		SettingsUI: map[string]string{"validatorUrl": "null", "layout": `"BaseLayout"`, "docExpansion": `"none"`},
@@ -46,7 +46,7 @@ func newPages(services []service, r func() (Reference, error)) pages {
 		"/docs":         http.RedirectHandler("/docs/", http.StatusFound),
 		"/docs/":        protect(swagger, console),
 		"/docs/errors":  inLanguage("errors"), // what problems name as their type
-		"/openapi.json": static("application/json", openAPI),
+		"/openapi.json": kept("application/json", openAPI),
 		"/healthz":      static("application/json", []byte(`{"status":"alive"}`)),
 		"/readyz":       ready(services),
 	}
@@ -54,13 +54,13 @@ func newPages(services []service, r func() (Reference, error)) pages {
 	for _, path := range developer.Paths() {
 		all[path] = developers
 	}
-	return all
+	return all, all.assets()
 }
 
 // forDevelopers serves the pages for developers. To make them takes longer than all
 // else at the start of a process, so it is done when somebody asks for one.
 func forDevelopers(tell func() (Reference, error)) http.Handler {
-	made := sync.OnceValues(func() (map[string]developer.Page, error) {
+	made := sync.OnceValues(func() (pages, error) {
 		var r Reference
 		if tell != nil {
 			var err error
@@ -68,7 +68,12 @@ func forDevelopers(tell func() (Reference, error)) http.Handler {
 				return nil, err
 			}
 		}
-		return developer.Pages(openAPI, r)
+		list, err := developer.Pages(openAPI, r)
+		all := pages{}
+		for path, page := range list {
+			all[path] = kept(page.ContentType, page.Body)
+		}
+		return all, err
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		pages, err := made()
@@ -76,8 +81,7 @@ func forDevelopers(tell func() (Reference, error)) http.Handler {
 			problem.Write(w, r, nil, err)
 			return
 		}
-		page := pages[r.URL.Path]
-		static(page.ContentType, page.Body).ServeHTTP(w, r)
+		pages[r.URL.Path].ServeHTTP(w, r)
 	})
 }
 
@@ -89,14 +93,6 @@ func inLanguage(page string) http.Handler {
 		l := problem.Preferred(r.Header.Get("Accept-Language"))
 		http.Redirect(w, r, developer.Root+developer.Short(l)+"/"+page, http.StatusFound)
 	})
-}
-
-// at finds the page of a path; those beneath /docs/ are Swagger UI's files.
-func (p pages) at(at string) (http.Handler, bool) {
-	if h, ok := p[at]; ok {
-		return h, true
-	}
-	return p["/docs/"], strings.HasPrefix(at, "/docs/")
 }
 
 func protect(policy string, h http.Handler) http.Handler {

@@ -56,6 +56,84 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// TestPagesComeOnce: who has a page or a file of one is told that it is still the same, and has
+// it not sent again; what the API answers is kept by nobody.
+func TestPagesComeOnce(t *testing.T) {
+	h, _ := start(t, &fake{}, Options{})
+	for _, target := range []string{"/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/favicon-32x32.png", "/developers/style.css", "/developers/zh/calls", "/openapi.json"} {
+		for _, encoding := range []string{"", "gzip, br"} {
+			first := ask(h, "GET", target, "", "Accept-Encoding: "+encoding)
+			tag := first.Header().Get("ETag")
+			if first.Code != http.StatusOK || first.Header().Get("Cache-Control") != "no-cache" || !strings.HasPrefix(tag, `"`) || first.Header().Get("Content-Type") == "" {
+				t.Fatalf("%s for %q: %d %v", target, encoding, first.Code, first.Header())
+			}
+			again := ask(h, "GET", target, "", "Accept-Encoding: "+encoding, "If-None-Match: W/"+tag)
+			if again.Code != http.StatusNotModified || again.Body.Len() != 0 {
+				t.Errorf("%s for %q again: %d, %d bytes", target, encoding, again.Code, again.Body.Len())
+			}
+			if other := ask(h, "GET", target, "", "Accept-Encoding: "+encoding, `If-None-Match: "other"`); other.Code != http.StatusOK || other.Body.Len() != first.Body.Len() {
+				t.Errorf("%s for %q, who has another: %d, %d bytes", target, encoding, other.Code, other.Body.Len())
+			}
+		}
+	}
+	plain, packed := ask(h, "GET", "/docs/swagger-ui.css", ""), ask(h, "GET", "/docs/swagger-ui.css", "", "Accept-Encoding: gzip")
+	if plain.Header().Get("ETag") == packed.Header().Get("ETag") || packed.Header().Get("Content-Encoding") != "gzip" || packed.Body.Len() >= plain.Body.Len() {
+		t.Errorf("packed: %v, %d bytes of %d", packed.Header(), packed.Body.Len(), plain.Body.Len())
+	}
+	for _, target := range []string{"/v1/units/a", "/healthz", "/readyz", "/v1/nothing"} {
+		if got := ask(h, "GET", target, "").Header(); got.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %v", target, got)
+		}
+	}
+}
+
+// TestWhatIsNoPageIsAProblem, also beneath pages, in the shape that was asked for.
+func TestWhatIsNoPageIsAProblem(t *testing.T) {
+	h, _ := start(t, &fake{}, Options{})
+	for _, target := range []string{"/docs/nothing.js", "/docs/index.html", "/developers/zh/nothing", "/nothing"} {
+		for accept, want := range map[string]string{"": "application/json", "application/problem+json": "application/problem+json"} {
+			w := ask(h, "GET", target, "", "Accept: "+accept)
+			if w.Code != http.StatusNotFound || w.Header().Get("Content-Type") != want || !strings.Contains(w.Body.String(), "ROUTE_UNKNOWN") {
+				t.Errorf("%s as %q: %d %s %s", target, accept, w.Code, w.Header().Get("Content-Type"), w.Body)
+			}
+		}
+	}
+}
+
+// TestWhatChangesTakesARequestID: what has none cannot be done twice, as its contract says.
+func TestWhatChangesTakesARequestID(t *testing.T) {
+	without := map[string]string{
+		"ClockService_SetClock":          "the same time again changes nothing",
+		"OrganizationService_Initialize": "its key is dead afterwards",
+		"ComplaintService_LookupReceipt": "it reads",
+	}
+	var document struct {
+		Paths map[string]map[string]struct {
+			OperationID string
+			Parameters  []map[string]any
+		}
+	}
+	if err := json.Unmarshal(openAPI, &document); err != nil {
+		t.Fatal(err)
+	}
+	changing := 0
+	for _, item := range document.Paths {
+		for method, call := range item {
+			if method == "get" {
+				continue
+			}
+			changing++
+			takes := slices.ContainsFunc(call.Parameters, func(p map[string]any) bool { return p["$ref"] == "#/components/parameters/IdempotencyKey" })
+			if why := without[call.OperationID]; takes == (why != "") {
+				t.Errorf("%s takes a request id: %v (%s)", call.OperationID, takes, why)
+			}
+		}
+	}
+	if changing < 90 {
+		t.Errorf("only %d calls change anything", changing)
+	}
+}
+
 func TestReadyNamesWhoDoesNotAnswer(t *testing.T) {
 	conn := connect(t, grpc.NewServer())
 	h, err := Handler(t.Context(), All(conn), Options{})

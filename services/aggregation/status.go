@@ -130,8 +130,9 @@ func Rank(d *Definition, places []*aggregationv1.CompareStatusResponse_Place) {
 		if i > 0 && p.GetClass() != places[i-1].GetClass() {
 			first = i
 		}
+		p.Unranked = why(d, p)
 		switch {
-		case unranked(d, p) == 1:
+		case p.GetUnranked() != ranked:
 			p.Rank = 0
 		case i > first && d.better(places[i-1], p) == 0:
 			p.Rank = places[i-1].GetRank()
@@ -159,8 +160,8 @@ func (d *Definition) order(a, b *aggregationv1.CompareStatusResponse_Place) int 
 
 // better is negative if a has the better figure.
 func (d *Definition) better(a, b *aggregationv1.CompareStatusResponse_Place) int {
-	if c := cmp.Compare(unranked(d, a), unranked(d, b)); c != 0 || unranked(d, a) == 1 {
-		return c
+	if why(d, a) != ranked || why(d, b) != ranked {
+		return cmp.Compare(min(why(d, a), 1), min(why(d, b), 1))
 	}
 	if d.Better == less {
 		return compareFigures(a.GetFigure(), b.GetFigure())
@@ -168,11 +169,22 @@ func (d *Definition) better(a, b *aggregationv1.CompareStatusResponse_Place) int
 	return compareFigures(b.GetFigure(), a.GetFigure())
 }
 
-func unranked(d *Definition, p *aggregationv1.CompareStatusResponse_Place) int {
-	if !p.GetGone() && Ranked(d, p.GetFigure()) {
-		return 0
+const ranked = aggregationv1.CompareStatusResponse_Place_UNRANKED_UNSPECIFIED
+
+// why says why a unit has no rank (不排名原因), if it has none.
+func why(d *Definition, p *aggregationv1.CompareStatusResponse_Place) aggregationv1.CompareStatusResponse_Place_Unranked {
+	switch f := p.GetFigure(); {
+	case p.GetGone():
+		return aggregationv1.CompareStatusResponse_Place_UNRANKED_GONE
+	case d.Kind == ratio && f.GetDenominator() > 0 && !valued(d, f):
+		return aggregationv1.CompareStatusResponse_Place_UNRANKED_WRONG
+	case !valued(d, f):
+		return aggregationv1.CompareStatusResponse_Place_UNRANKED_NONE
+	case Unknown(f):
+		return aggregationv1.CompareStatusResponse_Place_UNRANKED_UNKNOWN
+	default:
+		return ranked
 	}
-	return 1
 }
 
 // compareFigures compares ratios exactly, not by their rounded thousandths.

@@ -360,6 +360,25 @@ func TestADoubledColumnIsToldAsOne(t *testing.T) {
 	}
 }
 
+// A label that a cell has twice is told as one, and not that the cell is no list of labels.
+func TestADoubledLabelIsToldAsOne(t *testing.T) {
+	const header = "id,parent_id,kind,display_name,labels\ns1,d1,school,演示小学,"
+	for cell, want := range map[string][2]string{
+		"a=1;b=2;a=3": {`键 "a" 重复`, `the key "a" stands twice`},
+		"a=1;a=1":     {`键 "a" 重复`, `the key "a" stands twice`},
+		"a=1;a=2;b":   {"格式应为 键=值;键=值", "must be key=value;key=value"},
+	} {
+		rows, err := organization.ParseRows(header + cell + "\n")
+		if err != nil || len(rows) != 1 {
+			t.Fatalf("%s: %v, %v", cell, rows, err)
+		}
+		f := fault.As(rows[0].Err)
+		if f == nil || f.Reason != organization.ErrRowInvalid.Reason || len(f.Fields) != 1 || f.Fields[0].Path != "labels" || f.Fields[0].Zh != want[0] || f.Fields[0].En != want[1] {
+			t.Errorf("%s: %v", cell, rows[0].Err)
+		}
+	}
+}
+
 func FuzzParseRows(f *testing.F) {
 	f.Add("id,parent_id,kind,display_name\ns1,d1,school,x\n")
 	f.Fuzz(func(t *testing.T, text string) {

@@ -144,12 +144,14 @@ func parseRow(line int, cells []string, at map[string]int) Row {
 	case !ok || kind == 0:
 		row.Err = wrong("kind", "单位类别未定义", "is not a kind of unit")
 	}
-	labels, bad := labelled(cell("labels"))
+	labels, twice, bad := labelled(cell("labels"))
 	codes, worse := coded(cell("codes"))
 	switch {
 	case row.Err != nil:
 	case bad:
 		row.Err = wrong("labels", "格式应为 键=值;键=值", "must be key=value;key=value")
+	case twice != "":
+		row.Err = wrong("labels", fmt.Sprintf("键 %.40q 重复", twice), fmt.Sprintf("the key %.40q stands twice", twice))
 	case worse:
 		row.Err = wrong("codes", "格式应为 体系=代码;体系=代码", "must be scheme=value;scheme=value")
 	}
@@ -190,14 +192,17 @@ func pairs(cell string) (found [][2]string, bad bool) {
 	return found, false
 }
 
-// labelled reads labels, of which each stands once.
-func labelled(cell string) (map[string]string, bool) {
+// labelled reads labels, and says which key stands twice.
+func labelled(cell string) (labels map[string]string, twice string, bad bool) {
 	list, bad := pairs(cell)
-	labels := make(map[string]string, len(list))
+	labels = make(map[string]string, len(list))
 	for _, pair := range list {
+		if _, known := labels[pair[0]]; known {
+			twice = pair[0]
+		}
 		labels[pair[0]] = pair[1]
 	}
-	return labels, bad || len(labels) < len(list)
+	return labels, twice, bad
 }
 
 // coded reads codes, of which a scheme may have several.

@@ -1,7 +1,7 @@
 // Command deploy holds the files of deploy/ against those who will read them:
 // Kubernetes' own types, strictly decoded, the loader of compose, BuildKit's
 // parser of Dockerfiles, Prometheus' rules and its expressions, also those of
-// the dashboard. What the files say of duban is for the tests of cmd/duban.
+// the dashboard, and what Grafana asks of its panels. What the files say of duban is for the tests of cmd/duban.
 //
 //	deploy DIR
 package main
@@ -9,7 +9,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -122,21 +121,4 @@ func kubernetes(_ string, text []byte) (wrong error) {
 func rules(_ string, text []byte) error {
 	_, errs := rulefmt.Parse(text, false, model.UTF8Validation, promparser.NewParser(promparser.Options{}), slog.New(slog.DiscardHandler))
 	return errors.Join(errs...)
-}
-
-func dashboard(_ string, text []byte) (wrong error) {
-	var board struct {
-		Panels []struct{ Targets []struct{ Expr string } }
-	}
-	if err := json.Unmarshal(text, &board); err != nil {
-		return err
-	}
-	for _, p := range board.Panels {
-		for _, t := range p.Targets {
-			if _, err := promparser.NewParser(promparser.Options{}).ParseExpr(t.Expr); err != nil {
-				wrong = errors.Join(wrong, fmt.Errorf("%s: %w", t.Expr, err))
-			}
-		}
-	}
-	return wrong
 }

@@ -116,6 +116,9 @@ func TestWhatCannotBeReadIsTold(t *testing.T) {
 		`{"unreadable":"","value": "3,5" }`:         {Unreadable: "3,5"},
 		`{"value":"a\"b","unreadable":7}`:           {Unreadable: `a"b`},
 		`{"value":1.5,"field":"found"}`:             {Field: "found", Unreadable: "1.5"},
+		`{"value":1e2}`:                             {Unreadable: "1e2"}, // the service reads it
+		`{"value":-7}`:                              {Value: -7},
+		`{"value":"1.0"}`:                           {Unreadable: "1.0"},
 		`{"value":99999999999999999999}`:            {Unreadable: "99999999999999999999"},
 		`{"value":{"a":[1,2]},"field":"found"}`:     {Field: "found", Unreadable: `{"a":[1,2]}`},
 		`{"value":"` + long + `","field":"closed"}`: {Field: "closed", Unreadable: strings.Repeat("甲", 21)},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -61,6 +62,10 @@ func (t *telling) concerns(f protoreflect.FieldDescriptor) bool {
 	return t != nil && (f == t.field || f == t.in)
 }
 
+// digits are what is read here as a number. Whatever else may be one the service reads, which
+// reads the same in files.
+var digits = regexp.MustCompile(`^"?(0|-?[1-9][0-9]{0,17})"?$`)
+
 // read is reader.field for the two fields.
 func (t *telling) read(r *reader) func(protoreflect.FieldDescriptor, string) error {
 	return func(f protoreflect.FieldDescriptor, path string) error {
@@ -75,7 +80,7 @@ func (t *telling) read(r *reader) func(protoreflect.FieldDescriptor, string) err
 			r.tell(path, "encoding", text)
 		case f == t.in:
 			t.by = at
-		case string(raw) != "null" && decodes(f, f, "", raw):
+		case digits.Match(raw):
 			t.text = ""
 		default:
 			t.value, t.text = at, toldOf(raw)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/sheet"
 )
 
@@ -100,4 +101,27 @@ func changes(s *aggregationv1.Status) (notes []note) {
 		notes = append(notes, note{"数据来源变更未列全 (source_changes_truncated)", sheet.Yes(true)})
 	}
 	return notes
+}
+
+// Partial says in a file which figures of a row are of the units alone that do not report.
+func Partial(row string, wanted []aggregation.Definition, list []*aggregationv1.Figure) []note {
+	var names []string
+	for i, f := range list {
+		if f.GetPartial() {
+			names = append(names, wanted[i].Zh)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return []note{{"不含报送单位 (partial) " + row, strings.Join(names, "、")}}
+}
+
+// Explained are such notes behind what they mean.
+func Explained(notes []note) []note {
+	if len(notes) == 0 {
+		return nil
+	}
+	means := "下列数据不含只有报表、尚无本系统自有记录的单位；其中的空格表示未知，不是 0"
+	return append([]note{{"不含报送单位 (partial)", means}}, notes...)
 }

@@ -28,6 +28,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/lower"
+	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/aggregation/worklist"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -201,7 +202,7 @@ func (s Source) known(tx store.Tx, e *feedv1.Entry) error {
 	unit, campaign := &organizationv1.Unit{}, &campaignv1.Campaign{}
 	switch body := e.GetBody(); {
 	case s.Feed == Organization && body.MessageIs(unit):
-		return errors.Join(body.UnmarshalTo(unit), desk.Known(tx, unit))
+		return errors.Join(body.UnmarshalTo(unit), waiting.Known(tx, unit))
 	case s.Feed == Campaigns && body.MessageIs(campaign):
 		return errors.Join(body.UnmarshalTo(campaign), desk.Campaign(tx, campaign))
 	case s.Installation != "" && body.MessageIs(campaign):

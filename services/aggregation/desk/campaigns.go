@@ -9,6 +9,7 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation/known"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -22,12 +23,9 @@ func Campaign(tx store.Tx, c *campaignv1.Campaign) error {
 	if err := known.Note(tx, c); err != nil {
 		return err
 	}
-	_, err := recall(tx, []string{campaignKey(c.GetName())})
+	_, err := waiting.Recall(tx, []string{waiting.Campaign(c.GetName())})
 	return err
 }
-
-// campaignKey begins the keys of rows that wait for a campaign.
-func campaignKey(name string) string { return waitKey("campaign", name, "") }
 
 // hearing is how long a report waits for what campaigns have told.
 const hearing = 5 * time.Second

@@ -4,14 +4,11 @@ import (
 	"context"
 	"iter"
 	"slices"
-	"strings"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
-	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/internal/change"
-	"github.com/duban-project/duban/services/internal/store"
 )
 
 // codebook has the units that are kept here by their codes.
@@ -100,74 +97,6 @@ func (j *judge) coded(scheme, code string) ([][]string, error) {
 	return j.ours(j.desk.codebook(j.report.GetUnit()).byCode[codeKey{scheme, code}]...), nil
 }
 
-// Await notes for which codes and campaigns rows of a report are in quarantine.
-func Await(tx store.Tx, r *aggregationv1.Report, rows []*aggregationv1.Report_Row) error {
-	for _, row := range rows {
-		if !waits(row) {
-			continue
-		}
-		if err := tx.Put(waitingBucket, []byte(awaited(r, row)+r.GetName()), nil); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// awaited begins the key of what a row waits for: its unit, or if that is found
-// its campaign.
-func awaited(r *aggregationv1.Report, row *aggregationv1.Report_Row) string {
-	if row.GetResolvedUnit() != "" {
-		return campaignKey(row.GetCampaign())
-	}
-	scheme, code := reports.CodeOf(row)
-	return waitKey(scheme, code, reports.SourceName(r.GetUnit(), r.GetSource()))
-}
-
-// waitKey begins the keys of a code; without a source, of all sources. Codes are
-// the sender's, and may hold anything.
-func waitKey(scheme, code, source string) string {
-	key := reports.CodeName("", scheme, code) + "\x00"
-	if source != "" {
-		key += source + "\x00"
-	}
-	return key
-}
-
-// Known lets the quarantined rows that wait for a unit or one of its codes be
-// judged again, in the transaction that takes the unit in. Stir MUST be called
-// after it.
-func Known(tx store.Tx, u *organizationv1.Unit) error {
-	keys := []string{waitKey("unit", u.GetName(), "")}
-	for _, code := range u.GetCodes() {
-		keys = append(keys, waitKey(code.GetScheme(), code.GetValue(), ""))
-	}
-	_, err := recall(tx, keys)
-	return err
-}
-
-// recall lets the reports whose rows wait under the keys be judged again.
-func recall(tx store.Tx, keys []string) (int, error) {
-	called := map[string]bool{}
-	for _, key := range keys {
-		from, to := store.Prefix(key)
-		for e, err := range tx.Scan(waitingBucket, from, to) {
-			if err != nil {
-				return 0, err
-			}
-			called[string(e.Key[strings.LastIndexByte(string(e.Key), 0)+1:])] = true
-			if err := tx.Delete(waitingBucket, e.Key); err != nil {
-				return 0, err
-			}
-		}
-	}
-	for report := range called {
-		if err := jobs.Again(tx, report); err != nil {
-			return 0, err
-		}
-	}
-	return len(called), nil
-}
-
 // SetReportCodes implements the RPC.
 func (d *Desk) SetReportCodes(ctx context.Context, req *aggregationv1.SetReportCodesRequest) (*aggregationv1.SetReportCodesResponse, error) {
 	var source *aggregationv1.ReportSource
@@ -196,9 +125,9 @@ func (d *Desk) setCodes(tx *change.Tx, source *aggregationv1.ReportSource, codes
 			return nil, err
 		}
 		answer.ReportCodes = append(answer.ReportCodes, kept)
-		keys = append(keys, waitKey(c.GetScheme(), c.GetCode(), source.GetName()))
+		keys = append(keys, waiting.Code(c.GetScheme(), c.GetCode(), source.GetName()))
 	}
-	called, err := recall(tx, keys)
+	called, err := waiting.Recall(tx, keys)
 	answer.Reports = int32(called)
 	return answer, err
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/known"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/aggregation/turns"
+	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -74,10 +75,8 @@ var Indexes = map[string][]string{
 	"duban.aggregation.v1.ReportCode":   nil,
 }
 
-const waitingBucket = "reports.waiting" // scheme, code, source, report → nothing: a quarantined row
-
 // Buckets hold what is neither record nor index.
-var Buckets = []string{jobs.SpoolBucket, jobs.Bucket, waitingBucket, known.Bucket}
+var Buckets = []string{jobs.SpoolBucket, jobs.Bucket, waiting.Bucket, known.Bucket}
 
 // New returns the desk that writes in book, and asks the ledger until when a report
 // may come. hearCampaigns brings what is known of campaigns up to date.

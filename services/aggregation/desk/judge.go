@@ -6,6 +6,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/figures/reported"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -48,13 +49,9 @@ func (d *Desk) judge(tx *change.Tx, r *aggregationv1.Report) (*judge, error) {
 
 func all(*aggregationv1.Report_Row) bool { return true }
 
-func waits(row *aggregationv1.Report_Row) bool {
-	return row.GetVerdict() == aggregationv1.Report_VERDICT_QUARANTINED
-}
-
 // stands says whether a row was neither rejected nor quarantined.
 func stands(row *aggregationv1.Report_Row) bool {
-	return row.GetVerdict() != aggregationv1.Report_VERDICT_REJECTED && !waits(row)
+	return row.GetVerdict() != aggregationv1.Report_VERDICT_REJECTED && !waiting.Waits(row)
 }
 
 // page settles the rows of a page, which have their places, proposes them, and stores it.
@@ -172,8 +169,33 @@ func (j *judge) check(rows []*aggregationv1.Report_Row) error {
 		if stands(row) && j.seen.Divides(row) {
 			row.Warnings = append(row.Warnings, reports.BesideTotal)
 		}
+		leaves, err := j.leaves(row)
+		if err != nil {
+			return err
+		}
+		if leaves {
+			row.Warnings = append(row.Warnings, reports.NilBesideStock)
+		}
 	}
 	return nil
+}
+
+// leaves says whether a row of a nil return leaves a stock standing that its source has told of
+// the unit or of those beneath it.
+func (j *judge) leaves(row *aggregationv1.Report_Row) (bool, error) {
+	if !j.report.GetNilReport() || !stands(row) {
+		return false, nil
+	}
+	said, err := j.reported(row)
+	if err != nil {
+		return false, err
+	}
+	for _, unit := range j.desk.directory.Subtree(j.report.GetUnit()) {
+		if some, err := j.fold.Stands(said, unit); some || err != nil {
+			return some, err
+		}
+	}
+	return false, nil
 }
 
 // broken are the checks that a group breaks.

@@ -9,6 +9,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -78,7 +79,7 @@ func (j *judge) sort(name string, page *aggregationv1.ReportPage) error {
 	if _, err := j.find(page.GetRows(), all); err != nil {
 		return err
 	}
-	if err := Await(j.tx, j.report, page.GetRows()); err != nil {
+	if err := waiting.Note(j.tx, j.report, page.GetRows()); err != nil {
 		return err
 	}
 	return jobs.Spool(j.tx, name, page.GetRows())
@@ -128,7 +129,7 @@ func (j *judge) remember(n int32) error {
 		return err
 	}
 	for _, row := range page.GetRows() {
-		if row.GetResolvedUnit() != "" && !waits(row) && row.GetReason() != reports.ErrRowTwice.Reason {
+		if row.GetResolvedUnit() != "" && !waiting.Waits(row) && row.GetReason() != reports.ErrRowTwice.Reason {
 			j.seen.Add(row)
 		}
 	}
@@ -157,11 +158,11 @@ func (j *judge) revise(job *aggregationv1.ReportJob, name string, what func(*agg
 // again judges quarantined rows once more, and counts or proposes them if the report
 // counts or awaits that.
 func (j *judge) again(page *aggregationv1.ReportPage) error {
-	placed, err := j.find(page.GetRows(), waits)
+	placed, err := j.find(page.GetRows(), waiting.Waits)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(j.settle(placed), Await(j.tx, j.report, page.GetRows())); err != nil {
+	if err := errors.Join(j.settle(placed), waiting.Note(j.tx, j.report, page.GetRows())); err != nil {
 		return err
 	}
 	switch j.report.GetState() {

@@ -10,6 +10,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/intake"
 	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
 )
@@ -183,7 +184,7 @@ func (d *Desk) judgeAtOnce(tx *change.Tx, r *aggregationv1.Report, rows []*aggre
 	if _, err := j.find(page.GetRows(), all); err != nil {
 		return err
 	}
-	if err := errors.Join(Await(j.tx, j.report, page.GetRows()), j.page(page)); err != nil {
+	if err := errors.Join(waiting.Note(j.tx, j.report, page.GetRows()), j.page(page)); err != nil {
 		return err
 	}
 	reports.Tally(r.Totals, 1, page.GetRows()...)

@@ -52,6 +52,7 @@ func (l *Ledger) ExportReportQuality(ctx context.Context, req *aggregationv1.Exp
 		score = sheet.Milli(q.GetScoreMilli()).String()
 	}
 	table := sheet.Of("quality", "报送质量", q.GetParts())
+	table.Void("milli", "not_judged")
 	table.Notes = [][2]string{
 		{"报送来源 (source)", source.GetSource()}, {"单位 (unit)", source.GetUnit()}, {"月份 (month)", q.GetMonth()}, {"截至日期 (as_of)", l.book.Today()},
 		{"得分 (score)", score}, {"计算依据 (formula_source)", q.GetFormulaSourceZh()},

@@ -13,7 +13,6 @@ import (
 	"bytes"
 	"context"
 	"iter"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -170,41 +169,6 @@ func valued(about *aggregationv1.Report_Row, field, text string) *aggregationv1.
 	if field == "" {
 		row.Field = about.GetField()
 	}
-	v, ok := whole(strings.TrimSpace(text))
-	if row.Value = v; !ok {
-		row.Unreadable = reports.Clip(text)
-	}
+	reports.Say(row, text)
 	return row
-}
-
-// shape is that of numbers in JSON: 007 is a code and none. A power of ten with a sign is what
-// spreadsheets show of what they have rounded.
-var shape = regexp.MustCompile(`^[+-]?(0|[1-9][0-9]*)(\.[0-9]+)?([eE]-?[0-9]+)?$`)
-
-// whole reads a whole number as JSON has it, or as people and spreadsheets write it: 1200,
-// 1,200, 12.0, 1.2e3.
-func whole(text string) (int64, bool) {
-	if integer, fraction, point := strings.Cut(text, "."); point && fraction != "" && strings.Trim(fraction, "0") == "" {
-		text = integer
-	}
-	if first, rest, grouped := strings.Cut(text, ","); grouped && first != "" && len(first) <= 3 && thousands(rest) {
-		text = strings.ReplaceAll(text, ",", "")
-	}
-	if !shape.MatchString(text) {
-		return 0, false
-	}
-	if strings.ContainsAny(text, "eE") {
-		text = number(text)
-	}
-	v, err := strconv.ParseInt(text, 10, 64)
-	return v, err == nil
-}
-
-func thousands(text string) bool {
-	for group := range strings.SplitSeq(text, ",") {
-		if len(group) != 3 {
-			return false
-		}
-	}
-	return true
 }

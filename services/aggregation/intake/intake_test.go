@@ -256,6 +256,9 @@ func TestCellsThatHoldNoValue(t *testing.T) {
 		"a power of ten":       {`<c r="B2"><v>1.2E7</v></c>`, &row{Value: 12_000_000}},
 		"a small power":        {`<c r="B2"><v>4200E-2</v></c>`, &row{Value: 42}},
 		"a half":               {`<c r="B2"><v>1.5</v></c>`, &row{Unreadable: "1.5"}},
+		"as shown":             {`<c r="B2"><v>434.99999999999994</v></c>`, &row{Value: 435}},
+		"a signed power":       {`<c r="B2"><v>1E+2</v></c>`, &row{Value: 100}},
+		"a far power":          {`<c r="B2"><v>1E+16</v></c>`, &row{Value: 10_000_000_000_000_000}},
 		"a half by a power":    {`<c r="B2"><v>1.5E0</v></c>`, &row{Unreadable: "1.5E0"}},
 		"beyond all":           {`<c r="B2"><v>1E300</v></c>`, &row{Unreadable: "1E300"}},
 		"no number":            {`<c r="B2"><v>Inf</v></c>`, &row{Unreadable: "Inf"}},
@@ -454,6 +457,20 @@ func TestNoCellIsAFormula(t *testing.T) {
 		rows, err := stdcsv.NewReader(bytes.NewReader(content)).ReadAll()
 		if err != nil || len(rows) != 2 || rows[1][1] != "units/a" || rows[1][3] != want {
 			t.Errorf("%q is written as %q, want %q: %v", cell, rows, want, err)
+		}
+	}
+}
+
+// What a row does not have is nothing in a file, and not 0.
+func TestNoneIsNotZeroAmongVerdicts(t *testing.T) {
+	for want, r := range map[string]*row{
+		",0": {}, "4,7": {Line: 4, Value: 7}, ",": {Reason: reports.ErrValueMissing.Reason},
+		",99999999999999999999": {Reason: reports.ErrValueOutOfRange.Reason, Unreadable: "99999999999999999999"},
+		"2,x":                   {Line: 2, Reason: reports.ErrValueUnreadable.Reason, Unreadable: "x"},
+	} {
+		cells := intake.Verdicts([]*row{r}).Rows[0]
+		if got := fmt.Sprint(cells[0], ",", cells[7]); got != want {
+			t.Errorf("line and value are %q, want %q", got, want)
 		}
 	}
 }

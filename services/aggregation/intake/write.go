@@ -16,18 +16,32 @@ func Verdicts(rows []*aggregationv1.Report_Row) *sheet.Table {
 		Header: []string{"行号", "单位", "代码类别", "代码", "活动", "类别", "指标", "数值", "对应单位", "结论", "原因", "栏", "说明", "提示", "已计入"},
 	}
 	for _, r := range rows {
-		value := strconv.FormatInt(r.GetValue(), 10)
-		switch r.GetReason() {
-		case reports.ErrValueMissing.Reason, reports.ErrValueUnreadable.Reason, reports.ErrLineInvalid.Reason:
-			value = r.GetUnreadable()
-		}
 		table.Rows = append(table.Rows, cells(
-			strconv.Itoa(int(r.GetLine())), r.GetUnit(), r.GetScheme(), r.GetCode(), r.GetCampaign(), r.GetCategory(), r.GetField(), value,
+			lineNumber(r), r.GetUnit(), r.GetScheme(), r.GetCode(), r.GetCampaign(), r.GetCategory(), r.GetField(), valueOf(r),
 			r.GetResolvedUnit(), strings.TrimPrefix(r.GetVerdict().String(), "VERDICT_"), r.GetReason(), r.GetColumn(), r.GetMessageZh(),
 			strings.Join(r.GetWarnings(), " "), sheet.Yes(r.GetCounted()),
 		))
 	}
 	return table
+}
+
+// valueOf is what a row has for its value: nothing, if it has none, and what stands there if
+// it is no number.
+func valueOf(r *aggregationv1.Report_Row) string {
+	switch {
+	case r.GetUnreadable() != "", r.GetReason() == reports.ErrValueMissing.Reason, r.GetReason() == reports.ErrLineInvalid.Reason:
+		return strings.TrimSpace(r.GetUnreadable())
+	default:
+		return strconv.FormatInt(r.GetValue(), 10)
+	}
+}
+
+// lineNumber is the line of a row of a file; rows of JSON have none.
+func lineNumber(r *aggregationv1.Report_Row) string {
+	if r.GetLine() == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(r.GetLine()))
 }
 
 // Origin notes of which report rows are, which of them were asked for, and whether

@@ -209,12 +209,23 @@ func (s *sheetReader) text(c *cellXML) (text string, broken bool, err error) {
 // become others.
 const maxExact = 1 << 53
 
+// shown is how many digits of a number a spreadsheet shows at most.
+const shown = 15
+
 // number is a number as a sheet has it, a whole one in digits alone: libraries write 420503.0
-// or 1.2E7 for what was entered, and shown, without. Other text stays as it is.
+// or 1.2E7 for what was entered, and shown, without. A sheet has binary fractions, and shows 15
+// digits of them: 434.99999999999994 is shown, and meant, as 435. Other text stays as it is, but
+// for the plus sign of a power of ten, which says nothing here.
 func number(text string) string {
 	v, err := strconv.ParseFloat(text, 64)
-	if err != nil || v != math.Trunc(v) || math.Abs(v) > maxExact || !strings.ContainsAny(text, ".eE") {
+	if err != nil || !strings.ContainsAny(text, ".eE") {
 		return text
+	}
+	if v != math.Trunc(v) {
+		v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', shown, 64), 64) // it was written as one
+	}
+	if v != math.Trunc(v) || math.Abs(v) > maxExact {
+		return strings.NewReplacer("E+", "E", "e+", "e").Replace(text)
 	}
 	return strconv.FormatInt(int64(v), 10)
 }

@@ -14,9 +14,9 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
-	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -190,5 +190,5 @@ func (t taking) await(r *aggregationv1.Report, rows []*aggregationv1.Report_Row)
 	if !slices.ContainsFunc(rows, waits) {
 		return nil
 	}
-	return errors.Join(desk.Await(t.tx, r, rows), jobs.Again(t.tx, r.GetName()))
+	return errors.Join(waiting.Note(t.tx, r, rows), jobs.Again(t.tx, r.GetName()))
 }

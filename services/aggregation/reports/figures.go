@@ -39,6 +39,10 @@ func (s Figures) Add(row *aggregationv1.Report_Row) bool {
 // the same unit: both count, so what is one total to its sender counts twice.
 const BesideTotal = "beside-total"
 
+// NilBesideStock is the warning of a nil return's (零报告) field, a stock, of which its source has
+// told something else that stands on: of units beneath, or of a campaign or category.
+const NilBesideStock = "nil-beside-stock"
+
 // Divides says whether the report also says the row's figure without its category, or without
 // its campaign.
 func (s Figures) Divides(row *aggregationv1.Report_Row) bool {

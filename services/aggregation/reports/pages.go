@@ -54,7 +54,9 @@ func (p Plain) Read(context.Context, *aggregationv1.ReportForm) ([]*aggregationv
 func Asked(rows []*aggregationv1.Report_Row) []*aggregationv1.Report_Row {
 	for _, row := range rows {
 		asked(row, row)
-		row.Unreadable, row.Line = Clip(row.GetUnreadable()), 0
+		if row.Line = 0; row.GetUnreadable() != "" {
+			Say(row, row.GetUnreadable())
+		}
 	}
 	return rows
 }

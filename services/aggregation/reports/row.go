@@ -1,6 +1,8 @@
 package reports
 
 import (
+	"cmp"
+	"errors"
 	"regexp"
 	"slices"
 	"strconv"
@@ -26,28 +28,20 @@ const (
 // have. No text that a sender wrote is it.
 const Nothing = " "
 
-// farShape is that of whole numbers that lie far outside of what a value may be.
-var farShape = regexp.MustCompile(`^[+-]?[0-9]{10,}(\.0*)?$`)
-
 var campaignShape = regexp.MustCompile(`^campaigns/[a-z0-9][a-z0-9-]{0,62}$`)
 
 // ReadRow returns the metric that a row of the form brings, or the fault of the
 // row. Which unit it is about is not looked at.
 func ReadRow(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) (aggregation.Metric, error) {
-	if row.GetUnreadable() != "" && strings.TrimSpace(row.GetUnreadable()) == "" {
-		return 0, ErrValueMissing.At("value", "没有数值", "is missing")
+	if err := readValue(row); errors.Is(err, ErrValueMissing) {
+		return 0, err
 	}
 	m, err := MetricOf(form, row.GetField())
 	if err != nil {
 		return 0, err
 	}
-	switch err := readTexts(row); {
-	case err != nil:
+	if err := cmp.Or(readTexts(row), readValue(row)); err != nil {
 		return 0, err
-	case row.GetUnreadable() != "" && !farShape.MatchString(row.GetUnreadable()):
-		return 0, ErrValueUnreadable.At("value", "不是整数", "is no whole number")
-	case row.GetUnreadable() != "" || row.GetValue() < 0 || row.GetValue() > maxValue:
-		return 0, ErrValueOutOfRange.With("limit", strconv.Itoa(maxValue)).At("value", "超出范围", "out of range")
 	}
 	return m, readDimensions(form, row)
 }

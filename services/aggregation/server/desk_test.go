@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -683,4 +684,43 @@ func TestATotalBesideItsPartsIsTold(t *testing.T) {
 	if diff := cmp.Diff([][]string{nil, told, told, told, nil, nil}, got); diff != "" || sent.GetTotals().GetInconsistent() != 3 {
 		t.Errorf("warnings of %v (-want +got):\n%s", sent.GetTotals(), diff)
 	}
+}
+
+// A nil return leaves what its source has told of units beneath as it stood, and says so.
+func TestANilReturnBesideStocksIsTold(t *testing.T) {
+	s := newScene(t)
+	campaign := s.published("known", s.Root)
+	s.SetTime(time.Date(2026, 5, 6, 1, 0, 0, 0, time.UTC))
+	report := func(sequence int64, period, source, supersedes string, rows ...*aggregationv1.Report_Row) *aggregationv1.Report {
+		r := s.report(sequence, rows...)
+		r.Period, r.Source, r.Supersedes, r.NilReport = period, source, supersedes, len(rows) == 0
+		return r
+	}
+	warned := func(r *aggregationv1.Report) (fields []string) {
+		for _, row := range r.GetRows() {
+			if slices.Equal(row.GetWarnings(), []string{reports.NilBesideStock}) {
+				fields = append(fields, row.GetField())
+			}
+		}
+		return fields
+	}
+	wants := func(what string, r *aggregationv1.Report, want ...string) *aggregationv1.Report {
+		t.Helper()
+		sent := s.sent(r)
+		if diff := cmp.Diff(want, warned(sent)); diff != "" || sent.GetTotals().GetWarned() != int32(len(want)) {
+			t.Errorf("%s: warned %v (-want +got):\n%s", what, sent.GetTotals(), diff)
+		}
+		return sent
+	}
+	told := s.accepted(s.sent(report(1, "2026-02", "eis", "", row(s.school, "found", 5), row(s.school, "closed", 2), row(s.school, "rectifying", 3),
+		row(s.other, "rectifying", 0))).GetName())
+	wants("of another source", report(1, "2026-03", "other", ""))
+	wants("of the month before", report(2, "2026-01", "eis", ""))
+	wants("in place of what told it", report(3, "2026-02", "eis", told.GetName()))
+	s.accepted(wants("a school's", report(4, "2026-03", "eis", ""), "rectifying").GetName())
+	wantFigure(t, s.status(s.reviewer.Key, s.district, nil).GetFigures(), "problems_rectifying", 3)
+	s.SetTime(time.Date(2026, 6, 3, 1, 0, 0, 0, time.UTC))
+	own := &aggregationv1.Report_Row{Unit: s.district, Field: "overdue", Campaign: campaign, Value: 2}
+	s.accepted(s.sent(report(5, "2026-04", "eis", "", row(s.school, "rectifying", 0), own)).GetName())
+	wants("a campaign's", report(6, "2026-05", "eis", ""), "overdue")
 }

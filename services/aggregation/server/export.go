@@ -7,6 +7,7 @@ import (
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
+	"github.com/duban-project/duban/services/aggregation/basis"
 	"github.com/duban-project/duban/services/aggregation/sheet"
 )
 
@@ -17,7 +18,7 @@ func (s *Service) ExportStatus(ctx context.Context, req *aggregationv1.ExportSta
 	err := s.look(ctx, req, func(v *view) (err error) {
 		if table, err = v.table(req); err == nil {
 			title = v.title(req)
-			marks := append(explained(table.Notes), knownThen(req)...)
+			marks := append(basis.Explained(table.Notes), knownThen(req)...)
 			table.Notes, err = v.notes()
 			table.Notes = append(table.Notes, marks...)
 		}
@@ -84,6 +85,7 @@ func (v *view) statusTable(names []string) (*sheet.Table, error) {
 	if err != nil {
 		return nil, err
 	}
+	t.Header = append(t.Header, "已停用或撤并 (gone)")
 	v.line(t, v.query.Unit, wanted, own)
 	for _, unit := range units {
 		list, err := v.figures(v.beneath(unit), wanted...)
@@ -101,7 +103,8 @@ func (v *view) line(t *sheet.Table, unit string, wanted []aggregation.Definition
 	for i, f := range list {
 		row = append(row, cell(&wanted[i], f))
 	}
-	t.Rows, t.Notes = append(t.Rows, row), append(t.Notes, partial(unit, wanted, list)...)
+	row = append(row, sheet.Yes(v.gone(unit, v.query.End)))
+	t.Rows, t.Notes = append(t.Rows, row), append(t.Notes, basis.Partial(unit, wanted, list)...)
 }
 
 // column is what a metric is called: in Chinese first.
@@ -125,12 +128,20 @@ func (v *view) rankTable(d *aggregation.Definition, label string) (*sheet.Table,
 		return nil, err
 	}
 	aggregation.Rank(d, places)
-	t := newTable("comparison", "排名", "单位 (unit)", "单位名称 (display_name)", "类别 (class)", "名次 (rank)", column(d))
+	t := newTable("comparison", "排名", "单位 (unit)", "单位名称 (display_name)", "类别 (class)", "名次 (rank)", column(d), "不排名原因 (unranked)")
 	for _, p := range places {
-		t.Rows = append(t.Rows, []any{p.GetUnit(), p.GetDisplayName(), p.GetClass(), int64(p.GetRank()), cell(d, p.GetFigure())})
-		t.Notes = append(t.Notes, partial(p.GetUnit(), []aggregation.Definition{*d}, []*aggregationv1.Figure{p.GetFigure()})...)
+		t.Rows = append(t.Rows, []any{p.GetUnit(), p.GetDisplayName(), p.GetClass(), rank(p), cell(d, p.GetFigure()), sheet.WordOf(p.GetUnranked())})
+		t.Notes = append(t.Notes, basis.Partial(p.GetUnit(), []aggregation.Definition{*d}, []*aggregationv1.Figure{p.GetFigure()})...)
 	}
 	return t, nil
+}
+
+// rank is the place of a unit as a number; nothing, if it has none.
+func rank(p *place) any {
+	if p.GetRank() == 0 {
+		return ""
+	}
+	return int64(p.GetRank())
 }
 
 func (v *view) seriesTable(d *aggregation.Definition, bucket aggregationv1.GetStatusSeriesRequest_Bucket) (*sheet.Table, error) {
@@ -141,7 +152,7 @@ func (v *view) seriesTable(d *aggregation.Definition, bucket aggregationv1.GetSt
 	t := newTable("series", "趋势", "起始日期 (start_date)", "截止日期 (end_date)", column(d))
 	for _, p := range series.GetPoints() {
 		t.Rows = append(t.Rows, []any{p.GetStartDate(), p.GetEndDate(), cell(d, p.GetFigure())})
-		t.Notes = append(t.Notes, partial(p.GetEndDate(), []aggregation.Definition{*d}, []*aggregationv1.Figure{p.GetFigure()})...)
+		t.Notes = append(t.Notes, basis.Partial(p.GetEndDate(), []aggregation.Definition{*d}, []*aggregationv1.Figure{p.GetFigure()})...)
 	}
 	return t, nil
 }

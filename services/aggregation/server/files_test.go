@@ -145,6 +145,56 @@ func TestFilesOfFiguresSayWhatTheyAre(t *testing.T) {
 	}
 }
 
+// TestNoneIsNotZeroInFiles: who is gone and who has nothing to be ranked by has no rank in a
+// file, and says why, as JSON does.
+func TestNoneIsNotZeroInFiles(t *testing.T) {
+	s := newScene(t)
+	third := s.Unit("s3", s.district, organizationv1.Unit_KIND_SCHOOL)
+	s.accepted(s.sent(s.report(1, row(s.school, "found", 4), row(s.school, "closed", 1), row(s.other, "found", 4), row(s.other, "closed", 4))).GetName())
+	if _, err := s.Organization(s.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: s.other}); err != nil {
+		t.Fatal(err)
+	}
+	s.CatchUp()
+	s.settled()
+	as := s.Aggregation(s.reviewer.Key)
+	file := func(table aggregationv1.ExportStatusRequest_Table, format aggregationv1.ExportStatusRequest_Format) [][]string {
+		t.Helper()
+		f, err := as.ExportStatus(t.Context(), &aggregationv1.ExportStatusRequest{
+			Name: s.district, Table: table, Metric: "metrics/problems_closing_rate", Metrics: []string{"metrics/problems_closing_rate"}, Format: format,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return cellsOf(t, f.GetData())
+	}
+	for format, rate := range map[aggregationv1.ExportStatusRequest_Format]string{asCSV: "1.000", asXLSX: "1"} {
+		want := map[string]string{s.school: "1,", s.other: "," + "已停用或撤并 (GONE)", third: ",无数据 (NONE)"}
+		for _, r := range file(aggregationv1.ExportStatusRequest_TABLE_COMPARISON, format)[1:] {
+			if got := r[3] + "," + r[5]; got != want[r[0]] {
+				t.Errorf("%s: rank and why of %s are %q, want %q", format, r[0], got, want[r[0]])
+			}
+		}
+		lines := map[string]string{}
+		for _, r := range file(aggregationv1.ExportStatusRequest_TABLE_STATUS, format)[1:] {
+			lines[r[0]] = r[2] + "," + r[3]
+		}
+		if lines[s.other] != rate+",是" || lines[third] != ",否" {
+			t.Errorf("%s: the lines are %v", format, lines)
+		}
+	}
+	answer, err := as.CompareStatus(t.Context(), &aggregationv1.CompareStatusRequest{Name: s.district, Metric: "metrics/problems_closing_rate"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for _, p := range answer.GetPlaces() {
+		got[p.GetUnit()] = p.GetUnranked().String()
+	}
+	if got[s.school] != "UNRANKED_UNSPECIFIED" || got[s.other] != "UNRANKED_GONE" || got[third] != "UNRANKED_NONE" {
+		t.Errorf("JSON has %v", got)
+	}
+}
+
 // called is the name of a file in both languages.
 func called(t *testing.T, file *httpbody.HttpBody) string {
 	t.Helper()
@@ -237,6 +287,9 @@ func wantCells(t *testing.T, header, line []string, m proto.Message) {
 		for _, name := range strings.Split(path, ".") {
 			within, _ := value.(map[string]any)
 			value = within[name]
+		}
+		if judged, is := m.(*aggregationv1.ReportQuality_Part); is && path == "milli" && judged.GetNotJudged() {
+			value = nil // 0 in JSON beside not_judged
 		}
 		if !says(got, value, path) {
 			t.Errorf("%s is %q, and %v in JSON", head, got, value)

@@ -1,9 +1,6 @@
 package server
 
 import (
-	"strings"
-
-	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/figures"
 )
@@ -49,27 +46,4 @@ func (v *view) anybody(q figures.Query) (some bool, err error) {
 	values, err := figures.Read(v.tx, q, reporting)
 	v.reports[q.End] = values[aggregation.UnitsReporting] > 0
 	return v.reports[q.End], err
-}
-
-// partial says in a file which figures of a row are of the units alone that do not report.
-func partial(row string, wanted []aggregation.Definition, list []*aggregationv1.Figure) []note {
-	var names []string
-	for i, f := range list {
-		if f.GetPartial() {
-			names = append(names, wanted[i].Zh)
-		}
-	}
-	if len(names) == 0 {
-		return nil
-	}
-	return []note{{"不含报送单位 (partial) " + row, strings.Join(names, "、")}}
-}
-
-// explained are such notes behind what they mean.
-func explained(notes []note) []note {
-	if len(notes) == 0 {
-		return nil
-	}
-	means := "下列数据不含只有报表、尚无本系统自有记录的单位；其中的空格表示未知，不是 0"
-	return append([]note{{"不含报送单位 (partial)", means}}, notes...)
 }

@@ -137,13 +137,13 @@ func TestFaultsAreToldInTheSendersWords(t *testing.T) {
 		`REPORT_VALUE_INVALID "数值" ""`, `REPORT_VALUE_MISSING "数值" ""`)
 	var r aggregationv1.Report
 	var rows []string
-	for _, value := range []string{`"1.5"`, `-1`, `" 3 "`, `""`, `null`, `"null"`, `1`, `2`} {
+	for _, value := range []string{`"1.5"`, `-1`, `" x "`, `""`, `null`, `"null"`, `1`, `2`} {
 		rows = append(rows, fmt.Sprintf(`{"unit":%q,"field":"found","value":%s}`, s.school, value))
 	}
 	s.posted("/v1/reports", fmt.Sprintf(`{"form":"reportForms/ledger-monthly","unit":%q,"period":"2026-01","source":"json","sequence":"1","rows":[%s]}`,
 		s.district, strings.Join(rows, ",")), &r)
 	want("JSON", r.GetRows(),
-		`REPORT_VALUE_MALFORMED "value" "1.5"`, `REPORT_VALUE_INVALID "value" ""`, `REPORT_VALUE_MALFORMED "value" " 3 "`, `REPORT_VALUE_MISSING "value" ""`,
+		`REPORT_VALUE_MALFORMED "value" "1.5"`, `REPORT_VALUE_INVALID "value" ""`, `REPORT_VALUE_MALFORMED "value" " x "`, `REPORT_VALUE_MISSING "value" ""`,
 		`REPORT_VALUE_MISSING "value" ""`, `REPORT_VALUE_MALFORMED "value" "null"`, ` "" ""`, `REPORT_ROW_REPEATED "field" ""`)
 }
 

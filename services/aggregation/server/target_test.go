@@ -144,10 +144,10 @@ func TestAnExportIsWhatTheStatusSays(t *testing.T) {
 	if got := rows[0][2]; got != "发现问题数 (problems_found)" {
 		t.Errorf("the column is %s", got)
 	}
-	if got := strings.Join(rows[4], "|"); got != "units/s3|'=1+1|8|0.750" {
+	if got := strings.Join(rows[4], "|"); got != "units/s3|'=1+1|8|0.750|否" {
 		t.Errorf("the row is %s of %d", got, len(rows))
 	}
-	if !bytes.Contains(text, []byte("0.750\r\n\r\n单位 (unit),units/d,,\r\n")) {
+	if !bytes.Contains(text, []byte("0.750,否\r\n\r\n单位 (unit),units/d,,,\r\n")) {
 		t.Errorf("the notes do not stand behind an empty line: %s", text)
 	}
 	req.Format = aggregationv1.ExportStatusRequest_FORMAT_XLSX
@@ -161,14 +161,14 @@ func TestAnExportIsWhatTheStatusSays(t *testing.T) {
 	}
 	defer book.Close()
 	cells, err := book.GetRows("进展情况")
-	if err != nil || strings.Join(cells[4], "|") != "units/s3|=1+1|8|0.75" {
+	if err != nil || strings.Join(cells[4], "|") != "units/s3|=1+1|8|0.75|否" {
 		t.Errorf("the workbook has %v, %v", cells, err)
 	}
 	if formula, err := book.GetCellFormula("进展情况", "B5"); err != nil || formula != "" {
 		t.Errorf("a name became the formula %q, %v", formula, err)
 	}
 	for table, want := range map[aggregationv1.ExportStatusRequest_Table]string{
-		aggregationv1.ExportStatusRequest_TABLE_COMPARISON: "units/s3,'=1+1,KIND_SCHOOL,1,8",
+		aggregationv1.ExportStatusRequest_TABLE_COMPARISON: "units/s3,'=1+1,KIND_SCHOOL,1,8,\r\n",
 		aggregationv1.ExportStatusRequest_TABLE_SERIES:     "2026-01-01,2026-01-31,8",
 	} {
 		file, err := s.Aggregation(s.reviewer.Key).ExportStatus(t.Context(), &aggregationv1.ExportStatusRequest{

@@ -34,7 +34,7 @@ func Of[M proto.Message](id, name string, list []M) *Table {
 
 // Beside puts a column behind that of a field, with what each cell there is called.
 func (t *Table) Beside(field, header string, name func(cell string) string) {
-	at := slices.IndexFunc(t.Header, func(h string) bool { return strings.HasSuffix(h, " ("+field+")") })
+	at := t.at(field)
 	t.Header = slices.Insert(t.Header, at+1, header)
 	for i, row := range t.Rows {
 		t.Rows[i] = slices.Insert(row, at+1, any(name(fmt.Sprint(row[at]))))
@@ -61,6 +61,22 @@ func columnsOf(md protoreflect.MessageDescriptor, zh string, path []protoreflect
 		}
 	}
 	return columns
+}
+
+// Void empties the cells of a field in the rows whose other field says so: there is no
+// number, and 0 would be one.
+func (t *Table) Void(field, where string) {
+	at, says := t.at(field), t.at(where)
+	for _, row := range t.Rows {
+		if row[says] == Yes(true) {
+			row[at] = ""
+		}
+	}
+}
+
+// at is the place of a field's column.
+func (t *Table) at(field string) int {
+	return slices.IndexFunc(t.Header, func(h string) bool { return strings.HasSuffix(h, " ("+field+")") })
 }
 
 // header is what the column is called: in Chinese first.
@@ -103,7 +119,7 @@ func cell(field protoreflect.FieldDescriptor, v protoreflect.Value) any {
 		t, _ := x.Interface().(*timestamppb.Timestamp)
 		return Moment(t.AsTime())
 	case protoreflect.EnumNumber:
-		return word(field.Enum(), x)
+		return wordOf(field.Enum(), x)
 	case bool:
 		return Yes(x)
 	case int32:
@@ -130,9 +146,11 @@ func Yes(is bool) string {
 	return "否"
 }
 
-// word is what a value of an enum is called: in Chinese first, and then as filters
+// WordOf is what a value of an enum is called: in Chinese first, and then as filters
 // take it; nothing, if it is not said.
-func word(enum protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
+func WordOf(e protoreflect.Enum) string { return wordOf(e.Descriptor(), e.Number()) }
+
+func wordOf(enum protoreflect.EnumDescriptor, n protoreflect.EnumNumber) string {
 	value := enum.Values().ByNumber(n)
 	if value == nil || n == 0 {
 		return ""

@@ -56,3 +56,14 @@ func TestAListIsATable(t *testing.T) {
 		}
 	}
 }
+
+// A rate of nothing is no rate of 0.
+func TestWhatIsNotThereIsEmpty(t *testing.T) {
+	table := sheet.Of("a", "甲", []*aggregationv1.ReportQuality_Part{{NotJudged: true}, {Good: 0, All: 3}})
+	table.Void("milli", "not_judged")
+	for i, want := range []any{"", sheet.Milli(0)} {
+		if got := table.Rows[i][6]; got != want {
+			t.Errorf("%s of row %d is %v, want %v", table.Header[6], i, got, want)
+		}
+	}
+}

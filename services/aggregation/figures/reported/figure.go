@@ -4,10 +4,13 @@
 package reported
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"errors"
 	"iter"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -198,6 +201,37 @@ func (c *Claims) Withdraw(r Figure) error {
 func (c *Claims) Said(r Figure) (value int64, ok bool, err error) {
 	s, ok, err := c.said(r.key())
 	return s.value, ok, err
+}
+
+// Stands says whether a stock (存量) of the unit, as the figure's source told it in any campaign
+// and category, still is more than 0 once the figure counts, at the end of its month.
+func (c *Claims) Stands(r Figure, unit string) (bool, error) {
+	end := aggregation.LastDay(r.month())
+	held, err := c.holder(holderKey(unit, r.Metric, end))
+	if err != nil || r.flow() || held != r.holder() {
+		return false, err
+	}
+	if o, err := c.ownOf(unit, r.Metric); err != nil || o.from != "" && end >= o.since() {
+		return false, err
+	}
+	last := map[string]int64{} // by campaign and category
+	from, to := store.Prefix(strings.TrimPrefix(unit, "units/") + zero + number(r.Metric) + zero)
+	for e, err := range c.tx.Scan(reportedBucket, from, to) {
+		if err != nil {
+			return false, err
+		}
+		s, err := readSaid(e.Value)
+		if err != nil {
+			return false, err
+		}
+		i := bytes.LastIndexByte(e.Key, 0) + 1
+		month := string(e.Key[i:])
+		if replaced := month == r.month() && s.sequence == r.Supersedes; month <= r.month() && !replaced {
+			last[string(e.Key[:i])] = s.value
+		}
+	}
+	delete(last, r.prefix())
+	return slices.ContainsFunc(slices.Collect(maps.Values(last)), func(n int64) bool { return n != 0 }), nil
 }
 
 // shift adds to what counts from the month of r on, up to the next one that was

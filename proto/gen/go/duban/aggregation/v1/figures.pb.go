@@ -9,6 +9,7 @@ package aggregationv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	v1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	_ "github.com/duban-project/duban/proto/gen/go/duban/sheet/v1"
 	_ "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -83,6 +84,67 @@ func (Tree) EnumDescriptor() ([]byte, []int) {
 	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{0}
 }
 
+// Why a unit has no rank (不排名原因).
+type CompareStatusResponse_Place_Unranked int32
+
+const (
+	// It has one.
+	CompareStatusResponse_Place_UNRANKED_UNSPECIFIED CompareStatusResponse_Place_Unranked = 0
+	// 已停用或撤并: it is gone.
+	CompareStatusResponse_Place_UNRANKED_GONE CompareStatusResponse_Place_Unranked = 1
+	// 无数据: nobody evaluated it, or there is nothing to divide by.
+	CompareStatusResponse_Place_UNRANKED_NONE CompareStatusResponse_Place_Unranked = 2
+	// 数据不明: a value of 0 that is partial.
+	CompareStatusResponse_Place_UNRANKED_UNKNOWN CompareStatusResponse_Place_Unranked = 3
+	// 数据有误: more is done than there was, a numerator larger than its denominator.
+	CompareStatusResponse_Place_UNRANKED_WRONG CompareStatusResponse_Place_Unranked = 4
+)
+
+// Enum value maps for CompareStatusResponse_Place_Unranked.
+var (
+	CompareStatusResponse_Place_Unranked_name = map[int32]string{
+		0: "UNRANKED_UNSPECIFIED",
+		1: "UNRANKED_GONE",
+		2: "UNRANKED_NONE",
+		3: "UNRANKED_UNKNOWN",
+		4: "UNRANKED_WRONG",
+	}
+	CompareStatusResponse_Place_Unranked_value = map[string]int32{
+		"UNRANKED_UNSPECIFIED": 0,
+		"UNRANKED_GONE":        1,
+		"UNRANKED_NONE":        2,
+		"UNRANKED_UNKNOWN":     3,
+		"UNRANKED_WRONG":       4,
+	}
+)
+
+func (x CompareStatusResponse_Place_Unranked) Enum() *CompareStatusResponse_Place_Unranked {
+	p := new(CompareStatusResponse_Place_Unranked)
+	*p = x
+	return p
+}
+
+func (x CompareStatusResponse_Place_Unranked) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CompareStatusResponse_Place_Unranked) Descriptor() protoreflect.EnumDescriptor {
+	return file_duban_aggregation_v1_figures_proto_enumTypes[1].Descriptor()
+}
+
+func (CompareStatusResponse_Place_Unranked) Type() protoreflect.EnumType {
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[1]
+}
+
+func (x CompareStatusResponse_Place_Unranked) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CompareStatusResponse_Place_Unranked.Descriptor instead.
+func (CompareStatusResponse_Place_Unranked) EnumDescriptor() ([]byte, []int) {
+	return file_duban_aggregation_v1_figures_proto_rawDescGZIP(), []int{9, 0, 0}
+}
+
 // How wide a point is.
 type GetStatusSeriesRequest_Bucket int32
 
@@ -120,11 +182,11 @@ func (x GetStatusSeriesRequest_Bucket) String() string {
 }
 
 func (GetStatusSeriesRequest_Bucket) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[1].Descriptor()
+	return file_duban_aggregation_v1_figures_proto_enumTypes[2].Descriptor()
 }
 
 func (GetStatusSeriesRequest_Bucket) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[1]
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[2]
 }
 
 func (x GetStatusSeriesRequest_Bucket) Number() protoreflect.EnumNumber {
@@ -178,11 +240,11 @@ func (x ExportStatusRequest_Table) String() string {
 }
 
 func (ExportStatusRequest_Table) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[2].Descriptor()
+	return file_duban_aggregation_v1_figures_proto_enumTypes[3].Descriptor()
 }
 
 func (ExportStatusRequest_Table) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[2]
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[3]
 }
 
 func (x ExportStatusRequest_Table) Number() protoreflect.EnumNumber {
@@ -231,11 +293,11 @@ func (x ExportStatusRequest_Format) String() string {
 }
 
 func (ExportStatusRequest_Format) Descriptor() protoreflect.EnumDescriptor {
-	return file_duban_aggregation_v1_figures_proto_enumTypes[3].Descriptor()
+	return file_duban_aggregation_v1_figures_proto_enumTypes[4].Descriptor()
 }
 
 func (ExportStatusRequest_Format) Type() protoreflect.EnumType {
-	return &file_duban_aggregation_v1_figures_proto_enumTypes[3]
+	return &file_duban_aggregation_v1_figures_proto_enumTypes[4]
 }
 
 func (x ExportStatusRequest_Format) Number() protoreflect.EnumNumber {
@@ -1908,15 +1970,16 @@ type CompareStatusResponse_Place struct {
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// Among whom it is ranked: its kind, and the value of the label.
 	Class string `protobuf:"bytes,3,opt,name=class,proto3" json:"class,omitempty"`
-	// From 1; equals share the better place. 0: it has no denominator or value
-	// to be ranked by, a numerator larger than its denominator, or a value of 0
-	// that is partial, or is gone, and stands last in its class.
+	// From 1; equals share the better place. 0: it has none, as unranked says, and
+	// stands last in its class.
 	Rank int32 `protobuf:"varint,4,opt,name=rank,proto3" json:"rank,omitempty"`
 	// By what it is ranked.
 	Figure *Figure `protobuf:"bytes,5,opt,name=figure,proto3" json:"figure,omitempty"`
 	// 已停用或撤并: the unit was archived or merged by the end of the period or, by a metric
 	// of what is overdue, by overdue_date.
-	Gone          bool `protobuf:"varint,6,opt,name=gone,proto3" json:"gone,omitempty"`
+	Gone bool `protobuf:"varint,6,opt,name=gone,proto3" json:"gone,omitempty"`
+	// 不排名原因: why rank is 0. A file has no rank then, and this instead.
+	Unranked      CompareStatusResponse_Place_Unranked `protobuf:"varint,7,opt,name=unranked,proto3,enum=duban.aggregation.v1.CompareStatusResponse_Place_Unranked" json:"unranked,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1993,6 +2056,13 @@ func (x *CompareStatusResponse_Place) GetGone() bool {
 	return false
 }
 
+func (x *CompareStatusResponse_Place) GetUnranked() CompareStatusResponse_Place_Unranked {
+	if x != nil {
+		return x.Unranked
+	}
+	return CompareStatusResponse_Place_UNRANKED_UNSPECIFIED
+}
+
 // One stretch of time.
 type StatusSeries_Point struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2063,7 +2133,7 @@ var File_duban_aggregation_v1_figures_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/aggregation/v1/figures.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/targets.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x01\n" +
+	"\"duban/aggregation/v1/figures.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\"duban/aggregation/v1/targets.proto\x1a duban/organization/v1/unit.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcf\x01\n" +
 	"\x06Figure\x12\x16\n" +
 	"\x06metric\x18\x01 \x01(\tR\x06metric\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\x03R\x05value\x12\x1c\n" +
@@ -2172,18 +2242,25 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\tpage_size\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12@\n" +
-	"\x05level\x18\a \x01(\x0e2 .duban.organization.v1.Unit.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\"\xe7\x02\n" +
+	"\x05level\x18\a \x01(\x0e2 .duban.organization.v1.Unit.KindB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05level\"\x81\x05\n" +
 	"\x15CompareStatusResponse\x12I\n" +
 	"\x06places\x18\x01 \x03(\v21.duban.aggregation.v1.CompareStatusResponse.PlaceR\x06places\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12&\n" +
-	"\foverdue_date\x18\x03 \x01(\tB\x03\xe0A\x03R\voverdueDate\x1a\xb2\x01\n" +
+	"\foverdue_date\x18\x03 \x01(\tB\x03\xe0A\x03R\voverdueDate\x1a\xcc\x03\n" +
 	"\x05Place\x12\x12\n" +
 	"\x04unit\x18\x01 \x01(\tR\x04unit\x12!\n" +
 	"\fdisplay_name\x18\x02 \x01(\tR\vdisplayName\x12\x14\n" +
 	"\x05class\x18\x03 \x01(\tR\x05class\x12\x12\n" +
 	"\x04rank\x18\x04 \x01(\x05R\x04rank\x124\n" +
 	"\x06figure\x18\x05 \x01(\v2\x1c.duban.aggregation.v1.FigureR\x06figure\x12\x12\n" +
-	"\x04gone\x18\x06 \x01(\bR\x04gone\"\xc0\x02\n" +
+	"\x04gone\x18\x06 \x01(\bR\x04gone\x12V\n" +
+	"\bunranked\x18\a \x01(\x0e2:.duban.aggregation.v1.CompareStatusResponse.Place.UnrankedR\bunranked\"\xbf\x01\n" +
+	"\bUnranked\x12\x18\n" +
+	"\x14UNRANKED_UNSPECIFIED\x10\x00\x12)\n" +
+	"\rUNRANKED_GONE\x10\x01\x1a\x16ʲ\x19\x12已停用或撤并\x12 \n" +
+	"\rUNRANKED_NONE\x10\x02\x1a\rʲ\x19\t无数据\x12&\n" +
+	"\x10UNRANKED_UNKNOWN\x10\x03\x1a\x10ʲ\x19\f数据不明\x12$\n" +
+	"\x0eUNRANKED_WRONG\x10\x04\x1a\x10ʲ\x19\f数据有误\"\xc0\x02\n" +
 	"\x16GetStatusSeriesRequest\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04name\x12=\n" +
 	"\x06metric\x18\x02 \x01(\tB%\xbaH\"r 2\x1e^metrics/[a-z][a-z0-9_]{0,62}$R\x06metric\x12+\n" +
@@ -2243,78 +2320,80 @@ func file_duban_aggregation_v1_figures_proto_rawDescGZIP() []byte {
 	return file_duban_aggregation_v1_figures_proto_rawDescData
 }
 
-var file_duban_aggregation_v1_figures_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_duban_aggregation_v1_figures_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
 var file_duban_aggregation_v1_figures_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
 var file_duban_aggregation_v1_figures_proto_goTypes = []any{
-	(Tree)(0),                           // 0: duban.aggregation.v1.Tree
-	(GetStatusSeriesRequest_Bucket)(0),  // 1: duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	(ExportStatusRequest_Table)(0),      // 2: duban.aggregation.v1.ExportStatusRequest.Table
-	(ExportStatusRequest_Format)(0),     // 3: duban.aggregation.v1.ExportStatusRequest.Format
-	(*Figure)(nil),                      // 4: duban.aggregation.v1.Figure
-	(*Status)(nil),                      // 5: duban.aggregation.v1.Status
-	(*ReportingSource)(nil),             // 6: duban.aggregation.v1.ReportingSource
-	(*SourceChange)(nil),                // 7: duban.aggregation.v1.SourceChange
-	(*Freshness)(nil),                   // 8: duban.aggregation.v1.Freshness
-	(*Missing)(nil),                     // 9: duban.aggregation.v1.Missing
-	(*Cut)(nil),                         // 10: duban.aggregation.v1.Cut
-	(*GetStatusRequest)(nil),            // 11: duban.aggregation.v1.GetStatusRequest
-	(*CompareStatusRequest)(nil),        // 12: duban.aggregation.v1.CompareStatusRequest
-	(*CompareStatusResponse)(nil),       // 13: duban.aggregation.v1.CompareStatusResponse
-	(*GetStatusSeriesRequest)(nil),      // 14: duban.aggregation.v1.GetStatusSeriesRequest
-	(*StatusSeries)(nil),                // 15: duban.aggregation.v1.StatusSeries
-	(*ExportStatusRequest)(nil),         // 16: duban.aggregation.v1.ExportStatusRequest
-	(*ExportTargetsRequest)(nil),        // 17: duban.aggregation.v1.ExportTargetsRequest
-	(*Status_Child)(nil),                // 18: duban.aggregation.v1.Status.Child
-	(*Missing_Item)(nil),                // 19: duban.aggregation.v1.Missing.Item
-	(*Missing_Owing)(nil),               // 20: duban.aggregation.v1.Missing.Owing
-	(*CompareStatusResponse_Place)(nil), // 21: duban.aggregation.v1.CompareStatusResponse.Place
-	(*StatusSeries_Point)(nil),          // 22: duban.aggregation.v1.StatusSeries.Point
-	(*timestamppb.Timestamp)(nil),       // 23: google.protobuf.Timestamp
-	(*TargetProgress)(nil),              // 24: duban.aggregation.v1.TargetProgress
-	(*durationpb.Duration)(nil),         // 25: google.protobuf.Duration
-	(v1.Unit_Kind)(0),                   // 26: duban.organization.v1.Unit.Kind
+	(Tree)(0), // 0: duban.aggregation.v1.Tree
+	(CompareStatusResponse_Place_Unranked)(0), // 1: duban.aggregation.v1.CompareStatusResponse.Place.Unranked
+	(GetStatusSeriesRequest_Bucket)(0),        // 2: duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	(ExportStatusRequest_Table)(0),            // 3: duban.aggregation.v1.ExportStatusRequest.Table
+	(ExportStatusRequest_Format)(0),           // 4: duban.aggregation.v1.ExportStatusRequest.Format
+	(*Figure)(nil),                            // 5: duban.aggregation.v1.Figure
+	(*Status)(nil),                            // 6: duban.aggregation.v1.Status
+	(*ReportingSource)(nil),                   // 7: duban.aggregation.v1.ReportingSource
+	(*SourceChange)(nil),                      // 8: duban.aggregation.v1.SourceChange
+	(*Freshness)(nil),                         // 9: duban.aggregation.v1.Freshness
+	(*Missing)(nil),                           // 10: duban.aggregation.v1.Missing
+	(*Cut)(nil),                               // 11: duban.aggregation.v1.Cut
+	(*GetStatusRequest)(nil),                  // 12: duban.aggregation.v1.GetStatusRequest
+	(*CompareStatusRequest)(nil),              // 13: duban.aggregation.v1.CompareStatusRequest
+	(*CompareStatusResponse)(nil),             // 14: duban.aggregation.v1.CompareStatusResponse
+	(*GetStatusSeriesRequest)(nil),            // 15: duban.aggregation.v1.GetStatusSeriesRequest
+	(*StatusSeries)(nil),                      // 16: duban.aggregation.v1.StatusSeries
+	(*ExportStatusRequest)(nil),               // 17: duban.aggregation.v1.ExportStatusRequest
+	(*ExportTargetsRequest)(nil),              // 18: duban.aggregation.v1.ExportTargetsRequest
+	(*Status_Child)(nil),                      // 19: duban.aggregation.v1.Status.Child
+	(*Missing_Item)(nil),                      // 20: duban.aggregation.v1.Missing.Item
+	(*Missing_Owing)(nil),                     // 21: duban.aggregation.v1.Missing.Owing
+	(*CompareStatusResponse_Place)(nil),       // 22: duban.aggregation.v1.CompareStatusResponse.Place
+	(*StatusSeries_Point)(nil),                // 23: duban.aggregation.v1.StatusSeries.Point
+	(*timestamppb.Timestamp)(nil),             // 24: google.protobuf.Timestamp
+	(*TargetProgress)(nil),                    // 25: duban.aggregation.v1.TargetProgress
+	(*durationpb.Duration)(nil),               // 26: google.protobuf.Duration
+	(v1.Unit_Kind)(0),                         // 27: duban.organization.v1.Unit.Kind
 }
 var file_duban_aggregation_v1_figures_proto_depIdxs = []int32{
-	4,  // 0: duban.aggregation.v1.Status.figures:type_name -> duban.aggregation.v1.Figure
-	18, // 1: duban.aggregation.v1.Status.children:type_name -> duban.aggregation.v1.Status.Child
-	8,  // 2: duban.aggregation.v1.Status.freshness:type_name -> duban.aggregation.v1.Freshness
-	9,  // 3: duban.aggregation.v1.Status.missing:type_name -> duban.aggregation.v1.Missing
-	23, // 4: duban.aggregation.v1.Status.as_of:type_name -> google.protobuf.Timestamp
+	5,  // 0: duban.aggregation.v1.Status.figures:type_name -> duban.aggregation.v1.Figure
+	19, // 1: duban.aggregation.v1.Status.children:type_name -> duban.aggregation.v1.Status.Child
+	9,  // 2: duban.aggregation.v1.Status.freshness:type_name -> duban.aggregation.v1.Freshness
+	10, // 3: duban.aggregation.v1.Status.missing:type_name -> duban.aggregation.v1.Missing
+	24, // 4: duban.aggregation.v1.Status.as_of:type_name -> google.protobuf.Timestamp
 	0,  // 5: duban.aggregation.v1.Status.tree_as_of:type_name -> duban.aggregation.v1.Tree
-	24, // 6: duban.aggregation.v1.Status.targets:type_name -> duban.aggregation.v1.TargetProgress
-	7,  // 7: duban.aggregation.v1.Status.source_changes:type_name -> duban.aggregation.v1.SourceChange
-	6,  // 8: duban.aggregation.v1.Status.report_sources:type_name -> duban.aggregation.v1.ReportingSource
-	23, // 9: duban.aggregation.v1.ReportingSource.report_time:type_name -> google.protobuf.Timestamp
-	23, // 10: duban.aggregation.v1.Freshness.newest_at:type_name -> google.protobuf.Timestamp
-	23, // 11: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
-	25, // 12: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
-	19, // 13: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
-	19, // 14: duban.aggregation.v1.Missing.reports:type_name -> duban.aggregation.v1.Missing.Item
-	20, // 15: duban.aggregation.v1.Missing.units:type_name -> duban.aggregation.v1.Missing.Owing
-	23, // 16: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
+	25, // 6: duban.aggregation.v1.Status.targets:type_name -> duban.aggregation.v1.TargetProgress
+	8,  // 7: duban.aggregation.v1.Status.source_changes:type_name -> duban.aggregation.v1.SourceChange
+	7,  // 8: duban.aggregation.v1.Status.report_sources:type_name -> duban.aggregation.v1.ReportingSource
+	24, // 9: duban.aggregation.v1.ReportingSource.report_time:type_name -> google.protobuf.Timestamp
+	24, // 10: duban.aggregation.v1.Freshness.newest_at:type_name -> google.protobuf.Timestamp
+	24, // 11: duban.aggregation.v1.Freshness.newest_effective:type_name -> google.protobuf.Timestamp
+	26, // 12: duban.aggregation.v1.Freshness.heard_ago:type_name -> google.protobuf.Duration
+	20, // 13: duban.aggregation.v1.Missing.items:type_name -> duban.aggregation.v1.Missing.Item
+	20, // 14: duban.aggregation.v1.Missing.reports:type_name -> duban.aggregation.v1.Missing.Item
+	21, // 15: duban.aggregation.v1.Missing.units:type_name -> duban.aggregation.v1.Missing.Owing
+	24, // 16: duban.aggregation.v1.Cut.as_of:type_name -> google.protobuf.Timestamp
 	0,  // 17: duban.aggregation.v1.Cut.tree_as_of:type_name -> duban.aggregation.v1.Tree
-	10, // 18: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	26, // 19: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	10, // 20: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	26, // 21: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	21, // 22: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
-	10, // 23: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
-	1,  // 24: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	22, // 25: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
-	2,  // 26: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
-	3,  // 27: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
-	10, // 28: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
-	26, // 29: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
-	1,  // 30: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
-	3,  // 31: duban.aggregation.v1.ExportTargetsRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
-	4,  // 32: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
-	4,  // 33: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
-	4,  // 34: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	11, // 18: duban.aggregation.v1.GetStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	27, // 19: duban.aggregation.v1.GetStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	11, // 20: duban.aggregation.v1.CompareStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	27, // 21: duban.aggregation.v1.CompareStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	22, // 22: duban.aggregation.v1.CompareStatusResponse.places:type_name -> duban.aggregation.v1.CompareStatusResponse.Place
+	11, // 23: duban.aggregation.v1.GetStatusSeriesRequest.cut:type_name -> duban.aggregation.v1.Cut
+	2,  // 24: duban.aggregation.v1.GetStatusSeriesRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	23, // 25: duban.aggregation.v1.StatusSeries.points:type_name -> duban.aggregation.v1.StatusSeries.Point
+	3,  // 26: duban.aggregation.v1.ExportStatusRequest.table:type_name -> duban.aggregation.v1.ExportStatusRequest.Table
+	4,  // 27: duban.aggregation.v1.ExportStatusRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	11, // 28: duban.aggregation.v1.ExportStatusRequest.cut:type_name -> duban.aggregation.v1.Cut
+	27, // 29: duban.aggregation.v1.ExportStatusRequest.level:type_name -> duban.organization.v1.Unit.Kind
+	2,  // 30: duban.aggregation.v1.ExportStatusRequest.bucket:type_name -> duban.aggregation.v1.GetStatusSeriesRequest.Bucket
+	4,  // 31: duban.aggregation.v1.ExportTargetsRequest.format:type_name -> duban.aggregation.v1.ExportStatusRequest.Format
+	5,  // 32: duban.aggregation.v1.Status.Child.figures:type_name -> duban.aggregation.v1.Figure
+	5,  // 33: duban.aggregation.v1.CompareStatusResponse.Place.figure:type_name -> duban.aggregation.v1.Figure
+	1,  // 34: duban.aggregation.v1.CompareStatusResponse.Place.unranked:type_name -> duban.aggregation.v1.CompareStatusResponse.Place.Unranked
+	5,  // 35: duban.aggregation.v1.StatusSeries.Point.figure:type_name -> duban.aggregation.v1.Figure
+	36, // [36:36] is the sub-list for method output_type
+	36, // [36:36] is the sub-list for method input_type
+	36, // [36:36] is the sub-list for extension type_name
+	36, // [36:36] is the sub-list for extension extendee
+	0,  // [0:36] is the sub-list for field type_name
 }
 
 func init() { file_duban_aggregation_v1_figures_proto_init() }
@@ -2330,7 +2409,7 @@ func file_duban_aggregation_v1_figures_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_aggregation_v1_figures_proto_rawDesc), len(file_duban_aggregation_v1_figures_proto_rawDesc)),
-			NumEnums:      4,
+			NumEnums:      5,
 			NumMessages:   19,
 			NumExtensions: 0,
 			NumServices:   0,

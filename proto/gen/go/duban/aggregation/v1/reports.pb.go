@@ -940,7 +940,8 @@ type Report_Row struct {
 	// A category of the campaign, at most 64 characters, or empty.
 	Category string `protobuf:"bytes,6,opt,name=category,proto3" json:"category,omitempty"`
 	// The value, 0 or more. It MUST be given, also where it is 0: a row without one
-	// is rejected, and so is one whose value is no whole number.
+	// is rejected, and so is one whose value is no whole number. In JSON a number or a
+	// string, which is read as the same text in a file is: 1200, 1e2, "1,200".
 	Value int64 `protobuf:"varint,7,opt,name=value,proto3" json:"value,omitempty"`
 	// What became of the row: when it came, and, once the report is accepted,
 	// then.
@@ -961,7 +962,9 @@ type Report_Row struct {
 	// The row's place: its number among the rows, from 1, or its line in the file.
 	Line int32 `protobuf:"varint,14,opt,name=line,proto3" json:"line,omitempty"`
 	// The form's checks that it breaks and is counted in spite of; and beside-total if the
-	// report also says the figure of its unit without its category or campaign: both count.
+	// report also says the figure of its unit without its category or campaign: both count;
+	// and nil-beside-stock if a nil return leaves a stock of the field standing that its
+	// source has told of units beneath, or of a campaign or category.
 	Warnings []string `protobuf:"bytes,15,rep,name=warnings,proto3" json:"warnings,omitempty"`
 	// Whether the figures have it.
 	Counted bool `protobuf:"varint,16,opt,name=counted,proto3" json:"counted,omitempty"`

@@ -105,7 +105,8 @@ var (
 var (
 	// In JSON, no value and one of another type refuse only what the field stands in,
 	// not the request: the string of this name beside it has, in the place of what a
-	// sender says in it, the first 64 bytes of the value, or " " if there is none.
+	// sender says in it, the first 64 bytes of the value, or " " if there is none. So it has
+	// a number that is not written in digits alone: the service reads it.
 	//
 	// optional string told_in = 52007;
 	E_ToldIn = &file_duban_validate_v1_validate_proto_extTypes[5]
