@@ -68,14 +68,14 @@ func TestChaosEndsInAgreement(t *testing.T) {
 }
 
 const (
-	enough = 500 // entries of a schedule
+	enough = 400 // entries of a schedule
 	often  = 8   // how often the transport fails in it at least
 	most   = 20 * enough
 )
 
 // runSchedule writes enough entries below while the transport fails, either side is
 // stopped in the midst and their clocks differ; then everything above must be
-// what is below. On a slow machine many entries go in few messages, of which few can
+// what is below, and so must the figures that were kept of it meanwhile. On a slow machine many entries go in few messages, of which few can
 // fail: then it goes on.
 func runSchedule(t *testing.T, seed uint64) {
 	dice := rand.New(rand.NewPCG(seed, 7))
@@ -85,7 +85,13 @@ func runSchedule(t *testing.T, seed uint64) {
 	upper.open()
 	lower := newNode(t, "510100")
 	lower.skew = time.Duration(dice.Int64N(int64(16*time.Minute))) - 8*time.Minute
+	upper.lies("units/root", "")
+	upper.lies("units/510100", "units/root")
 	upper.enrol(lower)
+	lower.lies("units/510100", "")
+	for _, school := range schools {
+		lower.lies(school, "units/510100")
+	}
 	line, parent := chaostest.NewLine(seed), &above{}
 	parent.is(upper.up())
 	stop := lower.push(line.Over(parent), upper.cosigner().VerifierKey())
@@ -104,13 +110,22 @@ func runSchedule(t *testing.T, seed uint64) {
 			lower.close()
 			lower.open()
 			stop = lower.push(line.Over(parent), upper.cosigner().VerifierKey())
+		case 2: // a school moves, and its figures with it
+			lower.lies(schools[dice.IntN(2)], []string{"units/510100", schools[2]}[dice.IntN(2)])
+		}
+		if upper.figures == nil && upper.size() > 0 {
+			upper.count()
 		}
 	}
 	if n := line.Faults(); n < often {
 		t.Errorf("the transport failed %d times only", n)
 	}
 	line.Calm()
-	agrees(t, upper, lower, "rectification")
+	for _, role := range []string{"organization", "rectification"} {
+		agrees(t, upper, lower, role)
+	}
+	stop()
+	counts(t, upper, lower)
 	if e := upper.evidence("510100.rectification"); e != nil || lower.wasHeld("rectification") {
 		t.Errorf("a false alarm: %v, held: %t", e, lower.wasHeld("rectification"))
 	}
