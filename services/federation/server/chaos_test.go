@@ -71,11 +71,12 @@ const (
 	enough = 400 // entries of a schedule
 	often  = 8   // how often the transport fails in it at least
 	most   = 20 * enough
+	nth    = 4 // of so many schedules one keeps figures, which takes longer
 )
 
 // runSchedule writes enough entries below while the transport fails, either side is
 // stopped in the midst and their clocks differ; then everything above must be
-// what is below, and so must the figures that were kept of it meanwhile. On a slow machine many entries go in few messages, of which few can
+// what is below, and so, in one of nth, must the figures that were kept of it meanwhile. On a slow machine many entries go in few messages, of which few can
 // fail: then it goes on.
 func runSchedule(t *testing.T, seed uint64) {
 	dice := rand.New(rand.NewPCG(seed, 7))
@@ -113,7 +114,7 @@ func runSchedule(t *testing.T, seed uint64) {
 		case 2: // a school moves, and its figures with it
 			lower.lies(schools[dice.IntN(2)], []string{"units/510100", schools[2]}[dice.IntN(2)])
 		}
-		if upper.figures == nil && upper.size() > 0 {
+		if seed%nth == 0 && upper.figures == nil && upper.size() > 0 {
 			upper.count()
 		}
 	}
@@ -121,14 +122,15 @@ func runSchedule(t *testing.T, seed uint64) {
 		t.Errorf("the transport failed %d times only", n)
 	}
 	line.Calm()
-	for _, role := range []string{"organization", "rectification"} {
-		agrees(t, upper, lower, role)
+	agrees(t, upper, lower, "rectification")
+	if seed%nth == 0 {
+		agrees(t, upper, lower, "organization")
+		stop()
+		if upper.figures == nil { // nothing came before all was written
+			upper.count()
+		}
+		counts(t, upper, lower)
 	}
-	stop()
-	if upper.figures == nil { // nothing came before all was written
-		upper.count()
-	}
-	counts(t, upper, lower)
 	if e := upper.evidence("510100.rectification"); e != nil || lower.wasHeld("rectification") {
 		t.Errorf("a false alarm: %v, held: %t", e, lower.wasHeld("rectification"))
 	}
