@@ -14,6 +14,9 @@ import (
 // claim to be, before it counts as backdated (倒签嫌疑): two heartbeats.
 const Slack = 2 * Beat
 
+// MaxListed is how many backdated entries of a log are listed.
+const MaxListed = 100
+
 // NewBracket says between which moments an entry became known here: without is
 // when a head was last shown that did not have it, with when the first was
 // cosigned that had; either is zero if there was none.

@@ -113,7 +113,7 @@ func verifyReceipt(key, origin string, r *federationv1.Receipt, keys Keys) Findi
 			return found(Valid, "entry %d of %s (%s of %s) existed by %s", e.GetSeq(), origin, e.GetKind(), e.GetSubject(), at.Format("2006-01-02 15:04:05Z"))
 		}
 	}
-	return found(Incomplete, "the log has signed the entry, and no cosigner who is trusted has seen it")
+	return found(Incomplete, "the log has signed the entry, and the receipt does not show that a cosigner who is trusted has seen it; if the log was restored, a receipt made after the next greeting above may")
 }
 
 // VerifyNote says what a cosigned checkpoint of a log is worth to who trusts the

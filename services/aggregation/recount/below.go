@@ -73,7 +73,7 @@ func (c *count) remote(r *federationv1.RemoteUnit) {
 		c.tree.Owns(hold.Short(r.GetInstallation()), "units/"+hold.Short(r.GetName()))
 		return
 	}
-	if c.tree.Owns(hold.Short(r.GetInstallation()), u.GetName()) && !c.later(r.GetEffectiveTime()) {
+	if c.tree.Owns(hold.Short(r.GetInstallation()), u.GetName()) && (!c.later(r.GetEffectiveTime()) || !c.tree.Lain(u.GetName())) {
 		c.lies(u, r.GetEffectiveTime())
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -78,6 +79,16 @@ func (s Source) tells(e *feedv1.Entry) bool {
 // now, also of the past.
 var campaigns = (&campaignv1.Campaign{}).ProtoReflect().Descriptor().FullName()
 
+// units are the records that say where a unit lies.
+var units = (&organizationv1.Unit{}).ProtoReflect().Descriptor().FullName()
+
+// at says whether an entry that took effect then counts: also one of later that enters a
+// unit, which has always lain where it was entered, so that what took effect below before
+// it was entered here counts there.
+func (c *count) at(e *feedv1.Entry, effective *timestamppb.Timestamp) bool {
+	return !c.later(effective) || e.GetBody().MessageName() == units && !c.tree.Lain(e.GetSubject())
+}
+
 // feed takes the entries before next. What federation has found out took effect
 // below, and not when it was found out.
 func (c *count) feed(tx store.Tx, s Source, next uint64) error {
@@ -98,7 +109,7 @@ func (c *count) feed(tx store.Tx, s Source, next uint64) error {
 			n++
 			continue
 		}
-		if s.Service == "federation" || e.GetBody().MessageName() == campaigns || !c.later(latest) {
+		if s.Service == "federation" || e.GetBody().MessageName() == campaigns || c.at(e, latest) {
 			if err := c.take(s.Installation, e); err != nil {
 				return fmt.Errorf("entry %d: %w", e.GetSeq(), err)
 			}

@@ -119,6 +119,9 @@ func (s *session) begin(ctx context.Context, w *federationv1.Welcome, logs []*ou
 			s.refused(ctx, o, err)
 		case l != nil && l.GetCode() == federationv1.Code_CODE_UNSPECIFIED && l.GetSize() <= o.first.GetSize():
 			o.acked, o.credit = l.GetSize(), uint64(l.GetCredit())
+			if both(o.key, s.Cosigner, l.GetNote()) { // which a restore may have taken away here
+				o.noted = l.GetNote()
+			}
 			s.logs[o.origin] = o
 			all = append(all, o)
 		case o.own() && l.GetCode() == federationv1.Code_CODE_ROLLBACK:

@@ -1,12 +1,14 @@
 package server_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -81,4 +83,53 @@ func TestWhatIsMadeUpDoesNotCount(t *testing.T) {
 	if greet().GetWelcome() == nil {
 		t.Error("a simulation is refused by another")
 	}
+}
+
+// TestWhatIsDatedBackFurtherDownIsToldOf: who relays a log counts what is dated back in it and
+// says so in its own log, and so does whoever it relays that to. Others say nothing.
+func TestWhatIsDatedBackFurtherDownIsToldOf(t *testing.T) {
+	const ledger = "510104.rectification"
+	top, middle, low, other := newNode(t, "510000"), newNode(t, "510100"), newNode(t, "510104"), newNode(t, "510200")
+	top.enrol(middle)
+	top.enrol(other)
+	middle.enrol(low)
+	low.push(middle.up(), middle.cosigner().VerifierKey())
+	relaying := middle.push(top.up(), top.cosigner().VerifierKey())
+	other.put("federation", "federation.checkpoint.cosigned.v1", "slander", &federationv1.Cosignature{Origin: low.origin("rectification"), BackdatedCount: 9})
+	other.push(top.up(), top.cosigner().VerifierKey())
+	low.work(3)
+	agrees(t, top, low, "rectification")
+	agrees(t, top, other, "federation")
+	later(2*time.Minute, top, middle, low, other)
+	low.took(low.now().AddDate(-1, 0, 0))
+	agrees(t, top, low, "rectification")
+	agrees(t, top, middle, "federation")
+	for _, upper := range []*node{middle, top} {
+		if upper == top { // which is shown how all stands once more, as by a heartbeat
+			relaying()
+			later(2*time.Minute, top, middle)
+			middle.push(top.up(), top.cosigner().VerifierKey())
+			eventually(t, "it counts it", func() bool { return top.row(ledger).GetBackdatedCount() > 0 })
+		}
+		row := upper.row(ledger)
+		if row.GetBackdatedCount() != 1 || len(row.GetBackdatedSeqs()) != 1 || row.GetBackdatedSeqs()[0] != 3 {
+			t.Errorf("%s counts %d, %v; want the entry 3", upper.id, row.GetBackdatedCount(), row.GetBackdatedSeqs())
+		}
+		if said := upper.cosignature(ledger); said.GetBackdatedCount() != 1 || len(said.GetBackdatedSeqs()) != 1 {
+			t.Errorf("%s says %v in its own log", upper.id, said)
+		}
+	}
+}
+
+// cosignature is what the node has said last in its own log of a mirror.
+func (n *node) cosignature(mirror string) (said *federationv1.Cosignature) {
+	installation, service, _ := strings.Cut(mirror, ".")
+	for _, r := range n.records("federation") {
+		e, err := federation.ReadEntry(r.GetEntry())
+		n.must(err)
+		if c, err := feed.Body[*federationv1.Cosignature](e); err == nil && c.GetName() == "installations/"+installation+"/mirrors/"+service+"/cosignature" {
+			said = c
+		}
+	}
+	return said
 }

@@ -68,14 +68,15 @@ func TestChaosEndsInAgreement(t *testing.T) {
 }
 
 const (
-	enough = 500 // entries of a schedule
+	enough = 400 // entries of a schedule
 	often  = 8   // how often the transport fails in it at least
 	most   = 20 * enough
+	nth    = 4 // of so many schedules one keeps figures, which takes longer
 )
 
 // runSchedule writes enough entries below while the transport fails, either side is
 // stopped in the midst and their clocks differ; then everything above must be
-// what is below. On a slow machine many entries go in few messages, of which few can
+// what is below, and so, in one of nth, must the figures that were kept of it meanwhile. On a slow machine many entries go in few messages, of which few can
 // fail: then it goes on.
 func runSchedule(t *testing.T, seed uint64) {
 	dice := rand.New(rand.NewPCG(seed, 7))
@@ -85,7 +86,13 @@ func runSchedule(t *testing.T, seed uint64) {
 	upper.open()
 	lower := newNode(t, "510100")
 	lower.skew = time.Duration(dice.Int64N(int64(16*time.Minute))) - 8*time.Minute
+	upper.lies("units/root", "")
+	upper.lies("units/510100", "units/root")
 	upper.enrol(lower)
+	lower.lies("units/510100", "")
+	for _, school := range schools {
+		lower.lies(school, "units/510100")
+	}
 	line, parent := chaostest.NewLine(seed), &above{}
 	parent.is(upper.up())
 	stop := lower.push(line.Over(parent), upper.cosigner().VerifierKey())
@@ -104,6 +111,11 @@ func runSchedule(t *testing.T, seed uint64) {
 			lower.close()
 			lower.open()
 			stop = lower.push(line.Over(parent), upper.cosigner().VerifierKey())
+		case 2: // a school moves, and its figures with it
+			lower.lies(schools[dice.IntN(2)], []string{"units/510100", schools[2]}[dice.IntN(2)])
+		}
+		if seed%nth == 0 && upper.figures == nil && upper.size() > 0 {
+			upper.count()
 		}
 	}
 	if n := line.Faults(); n < often {
@@ -111,6 +123,14 @@ func runSchedule(t *testing.T, seed uint64) {
 	}
 	line.Calm()
 	agrees(t, upper, lower, "rectification")
+	if seed%nth == 0 {
+		agrees(t, upper, lower, "organization")
+		stop()
+		if upper.figures == nil { // nothing came before all was written
+			upper.count()
+		}
+		counts(t, upper, lower)
+	}
 	if e := upper.evidence("510100.rectification"); e != nil || lower.wasHeld("rectification") {
 		t.Errorf("a false alarm: %v, held: %t", e, lower.wasHeld("rectification"))
 	}

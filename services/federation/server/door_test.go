@@ -118,6 +118,28 @@ func TestTheDoorForThoseBelowIsForThemAlone(t *testing.T) {
 	}
 }
 
+// TestAFirstMessageIsSmall: at no address more is read of who is not believed yet than a
+// greeting may have, though other methods there take files.
+func TestAFirstMessageIsSmall(t *testing.T) {
+	s, doors := beside(t)
+	for at, conn := range doors {
+		for size, want := range map[int]codes.Code{2<<20 - 100: codes.Unauthenticated, 2<<20 + 1: codes.ResourceExhausted, 15 << 20: codes.ResourceExhausted} {
+			stream, err := federationv1.NewFederationServiceClient(conn).Replicate(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = stream.Send(hello(&federationv1.Hello{Installation: "installations/510100", Statement: strings.Repeat("x", size)}))
+			err = nil
+			for err == nil {
+				_, err = stream.Recv()
+			}
+			if status.Code(err) != want {
+				t.Errorf("%s: a first message of %d bytes = %v, want %v (below: %t)", at, size, err, want, at == s.Below)
+			}
+		}
+	}
+}
+
 // TestTheDoorShowsItsNewCertificate from the next connection on, without a restart; what
 // cannot be used changes nothing.
 func TestTheDoorShowsItsNewCertificate(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/witness"
 	"github.com/duban-project/duban/services/internal/feed"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
@@ -171,7 +172,7 @@ func (s *Service) hold(tx store.Tx, e enrolment, origin string) (*held, error) {
 	case err != nil:
 		return nil, err
 	}
-	return h, h.measure()
+	return h, errors.Join(witness.Hear(tx, h.row, m.origin), h.measure())
 }
 
 // measure reads size and root.

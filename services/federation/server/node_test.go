@@ -66,6 +66,7 @@ type node struct {
 	server  *grpc.Server
 	lis     *bufconn.Listener
 	stop    chan struct{}
+	figures *figures // above its mirrors; nil: none are kept
 	urges   aggregationv1.UrgeServiceClient
 	ended   sync.WaitGroup
 }
@@ -124,6 +125,7 @@ func (n *node) open() {
 	(&feedserver.Service{Sources: sources, Stopping: n.stop, Mirrors: n.service.Mirror}).Register(n.server)
 	lis, s := n.lis, n.server
 	n.ended.Go(func() { _ = s.Serve(lis) })
+	n.figures.work(n)
 }
 
 func (n *node) own() own.Logs { return own.Logs{Store: n.engines["federation"], Feeds: n.feeds} }
@@ -140,6 +142,7 @@ func (n *node) close() {
 	if n.server == nil {
 		return
 	}
+	n.figures.rest()
 	close(n.stop)
 	n.server.Stop()
 	n.server = nil
@@ -165,7 +168,11 @@ func asService(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler
 	if err != nil {
 		return nil, err
 	}
-	a, err := authz.Enter(units{}, methods[info.FullMethod], authn.Principal{Name: "services/federation"})
+	name := "services/federation"
+	if strings.HasSuffix(info.FullMethod, "/ListMirrors") {
+		name = "services/aggregation"
+	}
+	a, err := authz.Enter(units{}, methods[info.FullMethod], authn.Principal{Name: name})
 	if err != nil {
 		return nil, err
 	}
@@ -245,7 +252,7 @@ func (n *node) work(count int) {
 	for i := range count {
 		wait.Go(func() {
 			name := fmt.Sprintf("problems/%d", i%7)
-			if err := n.write("rectification", "rectification.problem.updated.v1", name, problem(name, rand.Text())); err != nil {
+			if err := n.write("rectification", "rectification.problem.updated.v1", name, n.found(name)); err != nil {
 				n.t.Error(err)
 			}
 		})

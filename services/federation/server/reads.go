@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,6 +81,7 @@ func (s *Service) GetBracket(ctx context.Context, req *federationv1.GetBracketRe
 		}
 		without, with, err := m.bracket(req.GetSeq())
 		b = federation.NewBracket(without, with, federation.ClaimedBy(e, s.parts.Simulated))
+		b.Backdated = b.Backdated || slices.Contains(m.row.GetBackdatedSeqs(), e.GetSeq())
 		return err
 	})
 	return b, err

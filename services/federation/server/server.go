@@ -50,7 +50,7 @@ type Parts struct {
 }
 
 // Schema is what the service keeps beside its feed.
-var Schema = store.Schema{Buckets: []string{mirrorsBucket, evidenceBucket, witness.Bucket, own.Bucket, mirrorPrefix}}
+var Schema = store.Schema{Buckets: []string{mirrorsBucket, evidenceBucket, witness.Bucket, witness.HeardBucket, own.Bucket, mirrorPrefix}}
 
 // Service implements FederationService.
 type Service struct {

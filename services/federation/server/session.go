@@ -174,7 +174,10 @@ func (c *session) compare(m *held, head *federationv1.Head) error {
 		}
 	}
 	c.stands(m)
-	return m.shown(h.Size, c.moment())
+	if err := m.shown(h.Size, c.moment()); err != nil || h.Size > m.size {
+		return err
+	}
+	return c.tell(m)
 }
 
 // open reads a head by the key that is enrolled. That of an empty log needs no

@@ -193,15 +193,12 @@ func (c *session) date(m *held, run []*feedv1.Entry) error {
 		if !federation.NewBracket(without, time.Time{}, federation.ClaimedBy(e, c.s.parts.Simulated)).GetBackdated() {
 			continue
 		}
-		if m.row.BackdatedCount++; len(m.row.GetBackdatedSeqs()) < maxListed {
+		if m.row.BackdatedCount++; len(m.row.GetBackdatedSeqs()) < federation.MaxListed {
 			m.row.BackdatedSeqs = append(m.row.BackdatedSeqs, e.GetSeq())
 		}
 	}
 	return nil
 }
-
-// maxListed is how many backdated entries of a log are listed.
-const maxListed = 100
 
 // office is the label of what is sealed and goes upward all the same.
 const office = feedserver.Office
@@ -290,8 +287,17 @@ func (c *session) beat(ctx context.Context, b *federationv1.Beat) error {
 		}
 		now := c.s.book.Clock()
 		c.heard(m)
-		return m.shown(h.Size, now)
+		return errors.Join(m.shown(h.Size, now), c.tell(m))
 	})
+}
+
+// tell says in the own log how the log stands, whose head that is cosigned is shown again:
+// what is backdated may have been counted since, or heard of from who relays it.
+func (c *session) tell(m *held) error {
+	if _, there, err := store.Seek(m.tx, cosignedBucket, store.Number(m.size)); err != nil || !there {
+		return err
+	}
+	return c.s.witness.Testify(m.all, m.row, m.row.GetNote(), false)
 }
 
 // fetch gives entries back to the installation that lost them.

@@ -15,8 +15,8 @@ const (
 	// Each is how many streams one certificate, or one network without, may have
 	// open whose greeting is not believed yet.
 	Each = 8
-	// crowd is how many all networks together may have: each may hold a message of the
-	// largest size that is read.
+	// crowd is how many all networks together may have: each may hold a first
+	// message, of 2 MiB at most.
 	crowd = 4 * Each
 	// Greeting is how long a stream may take to greet.
 	Greeting = 10 * time.Second

@@ -23,6 +23,19 @@ var cosignatures = store.Table[*federationv1.Cosignature]{
 	Key:    (*federationv1.Cosignature).GetName,
 }
 
+// due says whether the mirror stands otherwise than what was said of it last, and whether
+// that is long enough ago, or enough has come since.
+func due(before *federationv1.Cosignature, row *federationv1.Mirror, now time.Time) bool {
+	switch {
+	case row.GetOrigin() != before.GetOrigin(), row.GetSize() >= before.GetSize()+testifyEntries:
+		return true
+	case row.GetSize() == before.GetSize() && row.GetBackdatedCount() == before.GetBackdatedCount():
+		return false
+	default:
+		return !now.Before(before.GetUpdateTime().AsTime().Add(testifyEvery))
+	}
+}
+
 // Testify writes into this installation's own log how the mirror stands whose row that
 // is, with the note that was cosigned, so that whoever holds the head of the one log
 // holds that of the other. It does so seldom, unless the log was frozen: then the note
@@ -33,7 +46,7 @@ func (w Witness) Testify(tx store.Tx, row *federationv1.Mirror, note string, fro
 	switch {
 	case err != nil:
 		return err
-	case there && !frozen && row.GetOrigin() == before.GetOrigin() && row.GetSize() < before.GetSize()+testifyEntries && now.Before(before.GetUpdateTime().AsTime().Add(testifyEvery)):
+	case there && !frozen && !due(before, row, now):
 		return nil
 	}
 	rev, err := w.Book.Log.Next(tx, name)
@@ -43,6 +56,7 @@ func (w Witness) Testify(tx store.Tx, row *federationv1.Mirror, note string, fro
 	c := &federationv1.Cosignature{
 		Name: name, Origin: row.GetOrigin(), Size: row.GetSize(), Note: note, Frozen: frozen,
 		CreateTime: timestamppb.New(now), UpdateTime: timestamppb.New(now), Etag: strconv.FormatUint(rev, 10),
+		BackdatedCount: row.GetBackdatedCount(), BackdatedSeqs: row.GetBackdatedSeqs(),
 	}
 	if before.GetCreateTime() != nil {
 		c.CreateTime = before.GetCreateTime()

@@ -64,7 +64,7 @@ type lesson struct {
 func (l lesson) learn(e *feedv1.Entry) error {
 	switch {
 	case l.origin.Service == federation.Service:
-		return l.relay(e)
+		return errors.Join(l.relay(e), l.hear(e))
 	case l.origin.Service == "organization" && l.row.GetUnit() != "":
 		return errors.Join(federation.CheckRoot(e, l.row.GetUnit()), l.settle(e))
 	default:

@@ -17,6 +17,7 @@ import (
 
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/first"
 	"github.com/duban-project/duban/services/internal/wire"
 )
 
@@ -54,9 +55,13 @@ const (
 
 func (p *Process) server(d Door) *grpc.Server {
 	steps := p.steps(d)
+	streams := steps.stream
+	if d.Caller == nil {
+		streams = first.Small(lasts, streams)
+	}
 	options := []grpc.ServerOption{
 		grpc.UnaryInterceptor(steps.unary),
-		grpc.StreamInterceptor(steps.stream),
+		grpc.StreamInterceptor(streams),
 		grpc.ForceServerCodecV2(wire.Codec()),
 		grpc.InTapHandle(only(d, p.known(d, p.gate(d).tap(d.Caller)))),
 		grpc.MaxRecvMsgSize(p.largest(d)),

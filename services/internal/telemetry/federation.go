@@ -64,7 +64,7 @@ var (
 	mirrorsDesc = prometheus.NewDesc("duban_mirrors", "Mirrored logs of installations below, by how they stand.", []string{"state"}, nil)
 	heardDesc   = prometheus.NewDesc("duban_mirror_heard_seconds", "How long ago a log of an installation enrolled here was heard of.", []string{"installation", "service"}, nil)
 	behindDesc  = prometheus.NewDesc("duban_mirror_behind", "Entries of a log of an installation enrolled here that are known of and not here yet.", []string{"installation", "service"}, nil)
-	datedDesc   = prometheus.NewDesc("duban_mirror_backdated", "Entries of a log of an installation enrolled here that claim to be older than a head that was shown without them.", []string{"installation", "service"}, nil)
+	datedDesc   = prometheus.NewDesc("duban_mirror_backdated", "Entries of a log of an installation below that claim to be older than a head that was shown without them.", []string{"installation", "service"}, nil)
 )
 
 // Mirrors shows how the logs of installations below stand (下级日志): by state all, and
@@ -90,16 +90,18 @@ func (mirrors) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector.
 func (look mirrors) Collect(to chan<- prometheus.Metric) {
-	states, shown := map[string]int{}, 0
+	states, shown := map[string]int{}, map[bool]int{} // by whether they are relayed
 	for _, m := range look() {
 		states[m.State]++
-		if m.Relayed || shown == mirrorsShown {
+		if shown[m.Relayed]++; shown[m.Relayed] > mirrorsShown {
 			continue
 		}
-		shown++
+		to <- prometheus.MustNewConstMetric(datedDesc, prometheus.GaugeValue, float64(m.Backdated), m.Installation, m.Service)
+		if m.Relayed {
+			continue
+		}
 		to <- prometheus.MustNewConstMetric(heardDesc, prometheus.GaugeValue, m.Heard.Seconds(), m.Installation, m.Service)
 		to <- prometheus.MustNewConstMetric(behindDesc, prometheus.GaugeValue, float64(m.Behind), m.Installation, m.Service)
-		to <- prometheus.MustNewConstMetric(datedDesc, prometheus.GaugeValue, float64(m.Backdated), m.Installation, m.Service)
 	}
 	for _, state := range States {
 		to <- prometheus.MustNewConstMetric(mirrorsDesc, prometheus.GaugeValue, float64(states[state]), state)

@@ -11,7 +11,7 @@ import (
 // one; by state all are counted, also in states in which there is none.
 func TestMirrorsAreBounded(t *testing.T) {
 	b := start(t, "")
-	all := []Mirror{{Installation: "relayed", Service: "campaign", State: "frozen", Relayed: true}}
+	all := []Mirror{{Installation: "relayed", Service: "campaign", State: "frozen", Relayed: true, Backdated: 5}}
 	for i := range mirrorsShown + 7 {
 		all = append(all, Mirror{Installation: fmt.Sprint("i", i), Service: "campaign", State: "active", Heard: 90 * time.Second, Behind: 4, Backdated: 3})
 	}
@@ -30,8 +30,11 @@ func TestMirrorsAreBounded(t *testing.T) {
 			t.Errorf("%s: %v, want %v", state, got, want)
 		}
 	}
-	if got := strings.Count(page, "\nduban_mirror_heard_seconds{"); got != mirrorsShown || strings.Contains(page, "relayed") {
-		t.Errorf("%d are shown, want %d, and none that is relayed", got, mirrorsShown)
+	if got := strings.Count(page, "\nduban_mirror_heard_seconds{"); got != mirrorsShown || strings.Count(page, `"relayed"`) != 1 {
+		t.Errorf("%d are shown, want %d, and of one that is relayed what is dated back alone", got, mirrorsShown)
+	}
+	if got := sample(t, page, "duban_mirror_backdated{", `"relayed"`); got != 5 {
+		t.Errorf("%v of one that is relayed are backdated", got)
 	}
 	if got := sample(t, page, "duban_mirror_backdated{", `"i7"`); got != 3 {
 		t.Errorf("%v of one are backdated", got)

@@ -75,6 +75,9 @@ func (t *Tree) moved(unit, above string, at int64) {
 	}
 }
 
+// Lain says whether it is known where the unit ever lay.
+func (t *Tree) Lain(unit string) bool { return len(t.lain[unit]) > 0 }
+
 // Owns says whether a unit is the installation's: who had it first keeps it.
 func (t *Tree) Owns(installation, unit string) bool {
 	if _, known := t.owners[unit]; !known {

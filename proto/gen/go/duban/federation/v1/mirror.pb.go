@@ -181,7 +181,8 @@ type Mirror struct {
 	// clock below is set back it stands still, and so does what units do there.
 	EffectiveTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=effective_time,json=effectiveTime,proto3" json:"effective_time,omitempty"`
 	// How many entries here are backdated (倒签嫌疑): a head without them was shown after
-	// the time that they claim. Each has its bracket.
+	// the time that they claim. Each has its bracket. Of a log that is relayed, who relays
+	// it says so in its own log, in the cosignature.
 	BackdatedCount uint64 `protobuf:"varint,15,opt,name=backdated_count,json=backdatedCount,proto3" json:"backdated_count,omitempty"`
 	// The indexes of the first 100 of them.
 	BackdatedSeqs []uint64 `protobuf:"varint,16,rep,packed,name=backdated_seqs,json=backdatedSeqs,proto3" json:"backdated_seqs,omitempty"`
@@ -537,7 +538,11 @@ type Cosignature struct {
 	// When this was written.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change (AIP-154).
-	Etag          string `protobuf:"bytes,8,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,8,opt,name=etag,proto3" json:"etag,omitempty"`
+	// How many of its entries were backdated (倒签嫌疑) by then, as the mirror counts them.
+	BackdatedCount uint64 `protobuf:"varint,9,opt,name=backdated_count,json=backdatedCount,proto3" json:"backdated_count,omitempty"`
+	// The indexes of the first 100 of them.
+	BackdatedSeqs []uint64 `protobuf:"varint,10,rep,packed,name=backdated_seqs,json=backdatedSeqs,proto3" json:"backdated_seqs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -626,6 +631,20 @@ func (x *Cosignature) GetEtag() string {
 		return x.Etag
 	}
 	return ""
+}
+
+func (x *Cosignature) GetBackdatedCount() uint64 {
+	if x != nil {
+		return x.BackdatedCount
+	}
+	return 0
+}
+
+func (x *Cosignature) GetBackdatedSeqs() []uint64 {
+	if x != nil {
+		return x.BackdatedSeqs
+	}
+	return nil
 }
 
 // Request for ListMirrors.
@@ -822,7 +841,8 @@ type Bracket struct {
 	// When the entry says it was written.
 	ClaimedTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=claimed_time,json=claimedTime,proto3" json:"claimed_time,omitempty"`
 	// 倒签嫌疑: it claims to be older than a head that was shown without it, by more
-	// than two heartbeats, or to have taken effect on a day before.
+	// than two heartbeats, or to have taken effect on a day before. Of what is relayed:
+	// whether it is among the first 100 that who relays it lists.
 	Backdated bool `protobuf:"varint,4,opt,name=backdated,proto3" json:"backdated,omitempty"`
 	// Since when the entry says it counts; absent if time there is made up.
 	EffectiveTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=effective_time,json=effectiveTime,proto3" json:"effective_time,omitempty"`
@@ -992,7 +1012,7 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\a \x01(\tR\x04etag\"\x96\x02\n" +
+	"\x04etag\x18\a \x01(\tR\x04etag\"\xe6\x02\n" +
 	"\vCosignature\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
@@ -1003,7 +1023,10 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\b \x01(\tR\x04etag\"\xa8\x01\n" +
+	"\x04etag\x18\b \x01(\tR\x04etag\x12'\n" +
+	"\x0fbackdated_count\x18\t \x01(\x04R\x0ebackdatedCount\x12%\n" +
+	"\x0ebackdated_seqs\x18\n" +
+	" \x03(\x04R\rbackdatedSeqs\"\xa8\x01\n" +
 	"\x12ListMirrorsRequest\x12!\n" +
 	"\x06parent\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x06parent\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
