@@ -68,7 +68,7 @@ func TestChaosEndsInAgreement(t *testing.T) {
 }
 
 const (
-	enough = 400 // entries of a schedule
+	enough = 500 // entries of a schedule
 	often  = 8   // how often the transport fails in it at least
 	most   = 20 * enough
 	nth    = 4 // of so many schedules one keeps figures, which takes longer
@@ -76,8 +76,8 @@ const (
 
 // runSchedule writes enough entries below while the transport fails, either side is
 // stopped in the midst and their clocks differ; then everything above must be
-// what is below, and so, in one of nth, must the figures that were kept of it meanwhile. On a slow machine many entries go in few messages, of which few can
-// fail: then it goes on.
+// what is below, and so, in one of nth, must the figures that were kept of it meanwhile.
+// On a slow machine many entries go in few messages, of which few can fail: then it goes on.
 func runSchedule(t *testing.T, seed uint64) {
 	dice := rand.New(rand.NewPCG(seed, 7))
 	upper := newNode(t, "510000")
