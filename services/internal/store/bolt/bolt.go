@@ -23,6 +23,10 @@ const (
 	// outgrows it waits for every open View to end.
 	mapped = 16 << 30
 
+	// atStart is how many leaves Open looks at, which takes some milliseconds however
+	// large the file is. Inspect and Mend look at all.
+	atStart = 1 << 15
+
 	// patience is how long Open waits for another process to let go of the file.
 	patience = time.Second
 )
@@ -59,6 +63,8 @@ type Options struct {
 	// Failed is called once, when a commit met an I/O error. From then on every
 	// call answers store.ErrUnknown, and the process MUST exit.
 	Failed func(error)
+
+	leaves int // that opening looks at; 0: all
 }
 
 // engine keeps what only the holder of the turn may touch apart from what is
@@ -88,6 +94,7 @@ func open(path string, o Options, file openFile) (e *engine, err error) {
 	if err := create(path); err != nil {
 		return nil, fmt.Errorf("creating %s: %w", path, err)
 	}
+	o.leaves = atStart
 	g := &guarded{path: path, how: file}
 	err = g.guard(func() (err error) {
 		e, err = attach(path, o, bbolt.Options{OpenFile: g.open})
@@ -108,7 +115,7 @@ func attach(path string, o Options, how bbolt.Options) (*engine, error) {
 		o.Free = Free
 	}
 	how.Timeout, how.InitialMmapSize, how.FreelistType, how.NoStatistics = patience, o.MapSize, bbolt.FreelistMapType, true
-	err := whole(path)
+	err := whole(path, o.leaves)
 	var db *bbolt.DB
 	if err == nil {
 		db, err = bbolt.Open(path, 0o600, &how)

@@ -45,8 +45,9 @@ func create(path string) error {
 
 // whole refuses a file that has fewer bytes than its newest state takes, because whoever
 // maps it would read behind its end, and one whose pages lead in a circle. It reads the two
-// pages that say how many there are, those that lead to others, and what the rest says of itself.
-func whole(path string) (err error) {
+// pages that say how many there are, those that lead to others, and what the rest says of itself,
+// of at most so many leaves.
+func whole(path string, leaves int) (err error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{ReadOnly: true, Timeout: patience, NoStatistics: true})
 	if err != nil {
 		return err
@@ -65,7 +66,7 @@ func whole(path string) (err error) {
 		if err != nil {
 			return err
 		}
-		return follow(t, file)
+		return follow(t, file, leaves)
 	})
 }
 
