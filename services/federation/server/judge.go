@@ -39,7 +39,7 @@ func (c *session) stands(m *held) {
 // regained forgets that the log was shown with less: all of what is mirrored is the
 // start of what its installation has now. A fork is never forgotten.
 func (c *session) regained(m *held) error {
-	e, err := evidence(m.all, m.origin.Feed())
+	e, err := evidence(m.all, m.row.GetOrigin())
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
@@ -69,7 +69,7 @@ func (c *session) shorter(m *held, h federation.Head) error {
 	r := &refusal{origin: m.row.GetOrigin(), code: federationv1.Code_CODE_ROLLBACK, size: m.size, detail: "less is shown than is mirrored"}
 	if claim, ok := c.said.Claimed(m.row.GetOrigin()); ok && claim.Size < m.size && m.row.GetNote() != "" {
 		r.evidence = federation.NewRollback(m.row.GetOrigin(), m.row.GetNote(), c.statement)
-		if err := put(m.all, evidenceBucket, m.origin.Feed(), r.evidence); err != nil {
+		if err := accuse(m.all, r.evidence); err != nil {
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ func (c *session) fork(m *held, h federation.Head, size uint64, second *federati
 	}
 	e := federation.NewFork(m.row.GetOrigin(), size, first, second)
 	m.row.State, m.kept = federationv1.Mirror_STATE_FROZEN, true
-	if err := put(m.all, evidenceBucket, m.origin.Feed(), e); err != nil {
+	if err := accuse(m.all, e); err != nil {
 		return err
 	}
 	if err := c.s.witness.Testify(m.all, m.row, h.Note, true); err != nil {
@@ -193,15 +193,45 @@ func (m *held) cover() (*federationv1.Branch, error) {
 	return cover, proto.Unmarshal(b, cover)
 }
 
-// evidence reads why a log is refused, or store.ErrNotFound.
-func evidence(tx store.Tx, feed string) (*federationv1.Evidence, error) {
-	b, err := tx.Get(evidenceBucket, []byte(feed))
+// accuse keeps evidence about a log. That of an era before stays beside it.
+func accuse(tx store.Tx, e *federationv1.Evidence) error {
+	o, _ := federation.ParseOrigin(e.GetOrigin())
+	was, err := evidenceAt(tx, o.Feed())
+	if err == nil && was.GetOrigin() != e.GetOrigin() {
+		of, _ := federation.ParseOrigin(was.GetOrigin())
+		err = put(tx, evidenceBucket, past(of), was)
+	}
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return put(tx, evidenceBucket, o.Feed(), e)
+}
+
+// past is the name of an era's mirror that is not the newest.
+func past(o federation.Origin) string { return fmt.Sprintf("%s.%d", o.Feed(), o.Era) }
+
+// evidence reads why a log is refused, or store.ErrNotFound. What is said of it in another
+// era is nothing against this one.
+func evidence(tx store.Tx, origin string) (*federationv1.Evidence, error) {
+	o, _ := federation.ParseOrigin(origin)
+	for _, key := range []string{o.Feed(), past(o)} {
+		e, err := evidenceAt(tx, key)
+		if err == nil && e.GetOrigin() != origin || errors.Is(err, store.ErrNotFound) {
+			continue
+		}
+		return e, err
+	}
+	return nil, store.ErrNotFound
+}
+
+func evidenceAt(tx store.Tx, key string) (*federationv1.Evidence, error) {
+	b, err := tx.Get(evidenceBucket, []byte(key))
 	if errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the evidence on %s: %w", feed, err)
-	}
 	e := &federationv1.Evidence{}
-	return e, proto.Unmarshal(b, e)
+	if err = errors.Join(err, proto.Unmarshal(b, e)); err != nil {
+		return nil, fmt.Errorf("reading the evidence on %s: %w", key, err)
+	}
+	return e, nil
 }

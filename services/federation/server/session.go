@@ -18,6 +18,7 @@ import (
 type session struct {
 	s         *Service
 	name      string // installations/…
+	voice     string // the key by which it is believed
 	root      string // its unit here
 	statement string // as signed
 	said      federation.Statement
@@ -79,7 +80,8 @@ func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*sess
 	if err != nil {
 		return nil, err
 	}
-	said, err := federation.ReadStatement(federation.Voice(in), hello.GetStatement())
+	voice := federation.Voice(in)
+	said, err := federation.ReadStatement(voice, hello.GetStatement())
 	switch era := unenrolled(in, hello); {
 	case era != nil:
 		return nil, era
@@ -90,7 +92,7 @@ func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*sess
 	case len(hello.GetLogs()) > maxLogs:
 		return nil, &refusal{code: federationv1.Code_CODE_TOO_LARGE, detail: "too many logs"}
 	}
-	return &session{s: s, name: in.GetName(), root: in.GetUnit(), statement: hello.GetStatement(), said: said, heads: map[string]federation.Head{}}, nil
+	return &session{s: s, name: in.GetName(), voice: voice, root: in.GetUnit(), statement: hello.GetStatement(), said: said, heads: map[string]federation.Head{}}, nil
 }
 
 // unenrolled refuses an installation whose voice is in an era that nobody has enrolled:
@@ -200,12 +202,9 @@ func (c *session) on(ctx context.Context, origin string, do func(*held) error) e
 	var refused *refusal
 	err := c.s.book.Store.Update(ctx, func(tx store.Tx) error {
 		refused = nil
-		e, err := c.s.enrolled(tx, origin)
+		e, err := c.enrolled(tx, origin)
 		if err != nil {
 			return err
-		}
-		if code := e.refused(c.name); code != federationv1.Code_CODE_UNSPECIFIED {
-			return &refusal{origin: origin, code: code, detail: "the log is not enrolled, or no longer"}
 		}
 		m, err := c.s.hold(tx, e, origin)
 		if err != nil {
@@ -227,7 +226,7 @@ func (c *session) on(ctx context.Context, origin string, do func(*held) error) e
 
 // frozen refuses a log with the evidence for it.
 func frozen(tx store.Tx, m *held) error {
-	e, err := evidence(tx, m.origin.Feed())
+	e, err := evidence(tx, m.row.GetOrigin())
 	if err != nil {
 		return err
 	}

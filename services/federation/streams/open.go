@@ -71,6 +71,15 @@ func (s *Open) Enter(ctx context.Context, name string, said federation.Statement
 	}
 }
 
+// End ends the installation's stream, if there is one: it is not believed any more.
+func (s *Open) End(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.open[name]; o != nil && !isClosed(o.replaced) {
+		close(o.replaced)
+	}
+}
+
 // Speaks notices a clone: the installation's stream is there a heartbeat after another
 // process was refused for it. One whose process has ended is gone by then, and the other
 // has its place.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	formats "github.com/transparency-dev/formats/log"
+	"golang.org/x/mod/sumdb/note"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 )
@@ -38,15 +39,16 @@ func (c *check) turned(seq uint64, e *feedv1.Entry) {
 	case !ok || of != log || era <= before:
 		wrong("%s is no later era of %s", to.GetOrigin(), from)
 	case c.expect.Earlier != nil:
-		if what := c.ended(seq, from, to.GetPreviousNote()); what != "" {
+		if what := c.ended(seq, to); what != "" {
 			wrong("the last note of the era before %s", what)
 		}
 	}
 	c.era = to.GetOrigin()
 }
 
-// ended says what is wrong with the last note of an era that ended at seq.
-func (c *check) ended(seq uint64, origin, text string) string {
+// ended says what is wrong with the last note of an era that ended at seq, where to begins.
+func (c *check) ended(seq uint64, to *feedv1.Era) string {
+	origin, text := to.GetPreviousOrigin(), to.GetPreviousNote()
 	switch {
 	case seq == 0 && text == "":
 		return ""
@@ -54,6 +56,9 @@ func (c *check) ended(seq uint64, origin, text string) string {
 		return "is one of a log that had none"
 	}
 	verifier, err := c.expect.Earlier(origin)
+	if key := to.GetPreviousVerifierKey(); key != "" { // who signs the log now says so
+		verifier, err = note.NewVerifier(key)
+	}
 	if err != nil {
 		return "has no key: " + err.Error()
 	}
