@@ -68,6 +68,10 @@ func (o Origin) Mirror() string { return "installations/" + o.Installation + "/m
 // several eras it is the newest.
 func (o Origin) Feed() string { return o.Installation + "." + o.Service }
 
+// Past is the name by which the feed API reads the mirror in the origin's era, also when a
+// later one is there.
+func (o Origin) Past() string { return fmt.Sprintf("%s.%d", o.Feed(), o.Era) }
+
 // Enrol returns the installation that is to be enrolled: its name comes from the
 // origins of its logs, among which that of the service federation must be.
 func Enrol(in *federationv1.Installation) (*federationv1.Installation, error) {

@@ -11,6 +11,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/config"
 )
 
 // enrolment is the service by which the administrators above enrol.
@@ -168,4 +169,45 @@ func (p *pair) thief(data string) {
 	p.eventually("the stolen key is refused", func() bool { return strings.Contains(d.log.String(), "CODE_BAD_SIGNATURE") })
 	d.kill()
 	p.quiet()
+}
+
+// TestARenewalThatWasCutOffIsBegunAnew, and what is backed up then is restored by the renewed
+// key alone; one that is another installation's renews nothing.
+func TestARenewalThatWasCutOffIsBegunAnew(t *testing.T) {
+	t.Parallel()
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	initialize(t, d)
+	d.stop()
+	renewed, was := filepath.Join(t.TempDir(), "renewed.key"), keyOf(t, c.Data)
+	renews := func(want error, key string) {
+		t.Helper()
+		runs(t, want, "era", "-renew", key, "-reason", "密钥失窃，启用新密钥", "-approvers", bothOfThem, c.Data)
+		<-afterThisSecond()
+	}
+	other := filepath.Join(t.TempDir(), "other.key")
+	if err := os.WriteFile(other, make([]byte, 64), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	renews(config.ErrWrong, other)
+	clean(t, c)
+	renews(nil, renewed)
+	if err := os.WriteFile(filepath.Join(c.Data, "installation.key"), was, 0o600); err != nil { // before it was put there
+		t.Fatal(err)
+	}
+	renews(nil, renewed)
+	clean(t, c)
+	boot(t, c).stop()
+	backup, to := filepath.Join(t.TempDir(), "backup"), filepath.Join(t.TempDir(), "data")
+	d = boot(t, c)
+	runs(t, nil, "backup", "-config", file(t, c), backup)
+	d.stop()
+	runs(t, nil, "restore", "-key", renewed, backup, to)
+	old := filepath.Join(t.TempDir(), "old.key")
+	if err := os.WriteFile(old, was, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := run(t.Context(), []string{"restore", "-key", old, backup, filepath.Join(t.TempDir(), "data")}, t.Output()); err == nil {
+		t.Error("the key of before restores it")
+	}
 }

@@ -49,15 +49,20 @@ func (s *Service) enrolled(tx store.Tx, origin string) (e enrolment, err error) 
 	return e, nil
 }
 
-// enrolled looks a log up that the session may push, or refuses: also if the key by which its
-// installation was believed is not any more, or that is not.
-func (c *session) enrolled(tx store.Tx, origin string) (enrolment, error) {
+// believed ends the stream if the key by which its installation was believed is not any more,
+// or that is not.
+func (c *session) believed(tx store.Tx) error {
 	in, err := c.s.find(tx, c.name)
-	if err != nil {
-		return enrolment{}, err
+	if err == nil && (in.GetState() != federationv1.Installation_STATE_ACTIVE || federation.Voice(in) != c.voice) {
+		err = federation.ErrStreamEnded
 	}
-	if in.GetState() != federationv1.Installation_STATE_ACTIVE || federation.Voice(in) != c.voice {
-		return enrolment{}, &refusal{origin: origin, code: federationv1.Code_CODE_REVOKED, detail: "the installation is not believed any more"}
+	return err
+}
+
+// enrolled looks a log up that the session may push, or refuses.
+func (c *session) enrolled(tx store.Tx, origin string) (enrolment, error) {
+	if err := c.believed(tx); err != nil {
+		return enrolment{}, err
 	}
 	e, err := c.s.enrolled(tx, origin)
 	if err != nil {

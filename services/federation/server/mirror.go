@@ -22,8 +22,7 @@ import (
 // Buckets beside the records. What is mirrored lies under a prefix of its own for
 // each log and era: a log as package feed keeps it, and these.
 const (
-	mirrorsBucket  = "mirrors"  // 510104.rectification → Mirror
-	evidenceBucket = "evidence" // 510104.rectification → Evidence; of an era before, with its number
+	mirrorsBucket = "mirrors" // 510104.rectification → Mirror
 
 	mirrorPrefix   = "mirror/"
 	cosignedBucket = "cosigned" // size → when that head was first cosigned
@@ -121,7 +120,7 @@ func (s *Service) logOf(tx store.Tx, name string) (*federationv1.Mirror, *federa
 		return nil, nil, err
 	}
 	for _, log := range e.in.GetLogs() {
-		if o, _ := federation.ParseOrigin(log.GetOrigin()); past(o) == name {
+		if o, _ := federation.ParseOrigin(log.GetOrigin()); o.Past() == name {
 			return r, log, nil
 		}
 	}

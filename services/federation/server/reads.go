@@ -10,6 +10,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/evidence"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/page"
@@ -88,7 +89,7 @@ func (s *Service) GetBracket(ctx context.Context, req *federationv1.GetBracketRe
 // GetEvidence implements the RPC.
 func (s *Service) GetEvidence(ctx context.Context, req *federationv1.GetEvidenceRequest) (e *federationv1.Evidence, err error) {
 	err = s.mirrored(ctx, req.GetName(), func(m *held) error {
-		if e, err = evidence(m.all, m.row.GetOrigin()); errors.Is(err, store.ErrNotFound) {
+		if e, err = evidence.Of(m.all, m.row.GetOrigin()); errors.Is(err, store.ErrNotFound) {
 			return federation.ErrNoEvidence
 		}
 		return err

@@ -9,6 +9,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/evidence"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -128,6 +129,9 @@ func (s *Service) known(ctx context.Context, name string) (in installation, err 
 // welcome says how each log stands.
 func (c *session) welcome(ctx context.Context, hello *federationv1.Hello) (*federationv1.ReplicateResponse, error) {
 	w := &federationv1.Welcome{}
+	if err := c.s.book.Store.View(ctx, c.believed); err != nil { // now that a revocation ends the stream
+		return nil, err
+	}
 	for _, head := range hello.GetLogs() {
 		standing, err := c.standing(ctx, head)
 		if err != nil {
@@ -226,7 +230,7 @@ func (c *session) on(ctx context.Context, origin string, do func(*held) error) e
 
 // frozen refuses a log with the evidence for it.
 func frozen(tx store.Tx, m *held) error {
-	e, err := evidence(tx, m.row.GetOrigin())
+	e, err := evidence.Of(tx, m.row.GetOrigin())
 	if err != nil {
 		return err
 	}

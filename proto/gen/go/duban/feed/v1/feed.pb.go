@@ -765,7 +765,7 @@ func (x *OpenedCommitment) GetOpening() *Opening {
 type GetCheckpointRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// feeds/{service}, or feeds/{installation}.{service} for the mirror of a lower
-	// installation's.
+	// installation's, with .{era} for an era that ended.
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -812,7 +812,7 @@ func (x *GetCheckpointRequest) GetName() string {
 type ListRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// feeds/{service}, or feeds/{installation}.{service} for the mirror of a lower
-	// installation's.
+	// installation's, with .{era} for an era that ended.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// The first index wanted.
 	Start uint64 `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"`
@@ -961,7 +961,7 @@ func (x *ListRecordsResponse) GetSize() uint64 {
 type GetProofRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// feeds/{service}, or feeds/{installation}.{service} for the mirror of a lower
-	// installation's.
+	// installation's, with .{era} for an era that ended.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// The size of the tree that the proof is about; 0 means the newest.
 	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
