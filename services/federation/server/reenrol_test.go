@@ -170,10 +170,13 @@ func TestAForkIsOfTheKeyThatWasRevoked(t *testing.T) {
 	if now := upper.evidence(mirror); !proto.Equal(now, was) || worth(t, now, trusted).Verdict != federation.Forked {
 		t.Errorf("the evidence is %v, and was %v", now, was)
 	}
+	for _, role := range roles {
+		agrees(t, upper, lower, role)
+	}
+	stop()
 	if name, found := rechecked(t, upper); name != "" {
 		t.Errorf("%s is wrong: %+v", name, found.First)
 	}
-	stop()
 	lower.close()
 	clone()
 	lower.open()
@@ -216,5 +219,35 @@ func TestARevocationEndsTheStream(t *testing.T) {
 	_, err = client.CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: enrolment(t, other)})
 	if err == nil || !strings.Contains(err.Error(), "revoked") {
 		t.Errorf("the key under another name: %v", err)
+	}
+}
+
+// TestARenewalFurtherDownIsRelayed: whoever is above those who enrolled it again takes its logs
+// by the new key, as their own log says.
+func TestARenewalFurtherDownIsRelayed(t *testing.T) {
+	top, middle, low := newNode(t, "510000"), newNode(t, "510100"), newNode(t, "510104")
+	top.enrol(middle)
+	in, err := federation.Enrol(enrolment(t, low))
+	in = middle.changes(t, in, err)
+	low.work(5)
+	stop := low.push(middle.up(), middle.cosigner().VerifierKey())
+	middle.push(top.up(), top.cosigner().VerifierKey())
+	agrees(t, middle, low, "rectification")
+	agrees(t, top, low, "rectification")
+	stop()
+	in, err = federation.Revoke(in, "密钥失窃", middle.now())
+	in = middle.changes(t, in, err)
+	low.renews()
+	in, err = federation.Reenrol(in, enrolment(t, low).GetLogs(), "核对", middle.now())
+	middle.changes(t, in, err)
+	low.work(3)
+	low.push(middle.up(), middle.cosigner().VerifierKey())
+	agrees(t, middle, low, "rectification")
+	agrees(t, top, low, "rectification")
+	if row := top.row("510104.rectification"); row.GetOrigin() != low.origin("rectification") || row.GetVia() != "installations/510100" {
+		t.Errorf("at the top it is %v", row)
+	}
+	if e := top.evidence("510104.rectification"); e != nil {
+		t.Errorf("it stands accused: %v", e)
 	}
 }
