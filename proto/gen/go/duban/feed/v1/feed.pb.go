@@ -450,7 +450,8 @@ type Era struct {
 	Approvers []string `protobuf:"bytes,6,rep,name=approvers,proto3" json:"approvers,omitempty"`
 	// When it was opened.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	// The key that verifies previous_note, in note format, if it is not the log's any more.
+	// The key that verifies previous_note, in note format, if the log's is another from here
+	// on: of all notes since the key changed before.
 	PreviousVerifierKey string `protobuf:"bytes,8,opt,name=previous_verifier_key,json=previousVerifierKey,proto3" json:"previous_verifier_key,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
