@@ -88,7 +88,7 @@ var elsewhere = []string{"internal/directory", "internal/feed", "internal/feed/s
 
 // besideServers are packages, other than servers, that hold clients and call in the name of
 // the service they belong to.
-var besideServers = []string{"federation/own"}
+var besideServers = []string{"federation/own", "federation/streams"}
 
 // madeCalls finds, in every server and room that names a generated client, the
 // calls that bear the name of one of that client's methods. They have arguments; a

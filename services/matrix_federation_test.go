@@ -127,6 +127,9 @@ func federationFixtures() map[string][]fixture {
 		"RevokeInstallation": {asks(func(r records) protobuf.Message {
 			return &federationv1.RevokeInstallationRequest{Name: r.below.installation, Reason: why, ValidateOnly: true}
 		})},
+		"ReenrolInstallation": {asks(func(r records) protobuf.Message {
+			return &federationv1.ReenrolInstallationRequest{Name: r.below.installation, Logs: further, Reason: why, ValidateOnly: true}
+		})},
 		"ListMirrors": {{sifts: true, except: draft(), shows: func(r records) string { return r.below.mirror }, ask: func(records) protobuf.Message {
 			return &federationv1.ListMirrorsRequest{Parent: "installations/-", PageSize: 1000}
 		}}},

@@ -68,6 +68,10 @@ func (o Origin) Mirror() string { return "installations/" + o.Installation + "/m
 // several eras it is the newest.
 func (o Origin) Feed() string { return o.Installation + "." + o.Service }
 
+// Past is the name by which the feed API reads the mirror in the origin's era, also when a
+// later one is there.
+func (o Origin) Past() string { return fmt.Sprintf("%s.%d", o.Feed(), o.Era) }
+
 // Enrol returns the installation that is to be enrolled: its name comes from the
 // origins of its logs, among which that of the service federation must be.
 func Enrol(in *federationv1.Installation) (*federationv1.Installation, error) {
@@ -76,7 +80,7 @@ func Enrol(in *federationv1.Installation) (*federationv1.Installation, error) {
 		return nil, err
 	}
 	return &federationv1.Installation{
-		Name: name, DisplayName: in.GetDisplayName(), Unit: in.GetUnit(), Logs: in.GetLogs(),
+		Name: name, DisplayName: in.GetDisplayName(), Unit: in.GetUnit(), Logs: written(in.GetLogs()),
 		State: federationv1.Installation_STATE_ACTIVE,
 	}, nil
 }
@@ -87,7 +91,7 @@ func Extend(in *federationv1.Installation, logs []*federationv1.EnrolledLog) (*f
 	if err != nil {
 		return nil, err
 	}
-	out.Logs = append(out.Logs, logs...)
+	out.Logs = append(out.Logs, written(logs)...)
 	name, err := named(out.GetLogs(), func(i int) string { return fmt.Sprintf("logs[%d]", i-len(in.GetLogs())) })
 	if err == nil && name != in.GetName() {
 		err = ErrOriginInvalid.At("logs", "不是本机构系统的日志", "are those of another installation")
@@ -130,13 +134,13 @@ func Moved(in *federationv1.Installation, m move, reason string) (*federationv1.
 	return out, nil
 }
 
-// KeyOf returns the key of an installation's log, or "" if it is not enrolled or
-// a newer era of it is.
+// KeyOf returns the key of an installation's log, or "" if it is not enrolled, revoked, or
+// a newer era of it is enrolled.
 func KeyOf(in *federationv1.Installation, origin string) (key string) {
 	asked, _ := ParseOrigin(origin)
 	for _, log := range in.GetLogs() {
 		switch o, _ := ParseOrigin(log.GetOrigin()); {
-		case log.GetOrigin() == origin:
+		case log.GetOrigin() == origin && log.GetRevokeTime() == nil:
 			key = log.GetVerifierKey()
 		case o.Service == asked.Service && o.Era > asked.Era:
 			return ""

@@ -27,6 +27,7 @@ var (
 	ErrStreamRunning      = fault.Of(federationv1.Reason_REASON_STREAM_RUNNING)
 	ErrNoEvidence         = fault.Of(federationv1.Reason_REASON_LOG_EVIDENCE_NONE)
 	ErrStreamEnded        = fault.Of(federationv1.Reason_REASON_STREAM_ENDED)
+	ErrKeyRevoked         = fault.Of(federationv1.Reason_REASON_KEY_REVOKED)
 )
 
 // What both sides keep to.
@@ -48,10 +49,11 @@ type move string
 
 // The moves of an enrolled installation.
 const (
-	Extending  move = "extend / 增加日志"
-	Suspending move = "suspend / 暂停"
-	Resuming   move = "resume / 恢复"
-	Revoking   move = "revoke / 作废"
+	Extending   move = "extend / 增加日志"
+	Suspending  move = "suspend / 暂停"
+	Resuming    move = "resume / 恢复"
+	Revoking    move = "revoke / 作废"
+	Reenrolling move = "reenrol / 重新登记"
 )
 
 // Life is an enrolled installation's life.
@@ -65,5 +67,8 @@ var Life = lifecycle.Table[federationv1.Installation_State, move]{
 		Extending: federationv1.Installation_STATE_SUSPENDED,
 		Resuming:  federationv1.Installation_STATE_ACTIVE,
 		Revoking:  federationv1.Installation_STATE_REVOKED,
+	},
+	federationv1.Installation_STATE_REVOKED: {
+		Reenrolling: federationv1.Installation_STATE_ACTIVE,
 	},
 }

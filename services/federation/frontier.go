@@ -131,3 +131,39 @@ func height(n int64) (level int, whole bool) {
 	}
 	return level, n == 1
 }
+
+// Nodes are those of a tree that begins as another and goes its own way. They implement
+// tlog.HashReader.
+type Nodes struct {
+	common tlog.HashReader
+	own    map[int64]tlog.Hash
+}
+
+// Grow returns the nodes of a tree that begins as common, before anything else is added.
+func Grow(common tlog.HashReader) Nodes { return Nodes{common, map[int64]tlog.Hash{}} }
+
+// ReadHashes implements tlog.HashReader.
+func (n Nodes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
+	all := make([]tlog.Hash, len(indexes))
+	for i, index := range indexes {
+		if h, ok := n.own[index]; ok {
+			all[i] = h
+			continue
+		}
+		read, err := n.common.ReadHashes([]int64{index})
+		if err != nil {
+			return nil, err
+		}
+		all[i] = read[0]
+	}
+	return all, nil
+}
+
+// Add adds the leaf of an entry, behind all that are there.
+func (n Nodes) Add(seq int64, leaf tlog.Hash) error {
+	made, err := tlog.StoredHashesForRecordHash(seq, leaf, n)
+	for i, h := range made {
+		n.own[tlog.StoredHashIndex(0, seq)+int64(i)] = h
+	}
+	return err
+}

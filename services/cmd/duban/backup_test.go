@@ -81,8 +81,8 @@ func TestBackupUnderLoad(t *testing.T) {
 }
 
 // TestBackupOfProcesses: one of each, made while they serve, aggregation first,
-// are together an installation; each is restored with its role's keys alone, and has
-// an era of its own.
+// are together an installation; each is restored with its role's keys alone, has
+// an era of its own, and goes on by a renewed key.
 func TestBackupOfProcesses(t *testing.T) {
 	t.Parallel()
 	s := sail(t)
@@ -110,6 +110,17 @@ func TestBackupOfProcesses(t *testing.T) {
 		runs(t, nil, "era", "-config", s.Config(role), "-key", keys, "-reason", "a rehearsal", "-approvers", bothOfThem, data)
 	}
 	if err := os.CopyFS(filepath.Join(again.Data, seed.KeysFolder), os.DirFS(keys)); err != nil {
+		t.Fatal(err)
+	}
+	clean(t, again)
+	runs(t, nil, "recount", again.Data)
+	<-afterThisSecond()
+	renewed := filepath.Join(t.TempDir(), seed.File)
+	for _, role := range suite.Called() {
+		runs(t, nil, "era", "-config", s.Config(role), "-key", filepath.Join(keys, seed.File), "-renew", renewed, "-reason", "a rehearsal", "-approvers", bothOfThem,
+			filepath.Join(again.Data, role))
+	}
+	if err := os.Rename(renewed, filepath.Join(again.Data, seed.KeysFolder, seed.File)); err != nil {
 		t.Fatal(err)
 	}
 	clean(t, again)

@@ -79,7 +79,7 @@ var commands = map[string]struct {
 	"sandbox":      {"run an installation to try things in, with demo data and keys of its own", sandbox},
 	"backup":       {"copy the data of a process while it runs", backupCommand},
 	"restore":      {"put a backup into an empty data folder and check it", restoreCommand},
-	"era":          {"let restored logs go on in a new era, declared, when nobody can give back what they lack, without a running suite", eraCommand},
+	"era":          {"let logs go on in a new era, declared, when nobody can give back what they lack, or by a renewed key, without a running suite", eraCommand},
 	"readmit":      {"issue a key to a security administrator of the root when none has one that holds, without a running suite", readmitCommand},
 	"health":       {"ask a process whether it is ready", health},
 	"fsck":         {"check stores against their feeds, without a running suite", fsckCommand},

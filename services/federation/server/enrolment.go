@@ -49,6 +49,31 @@ func (s *Service) enrolled(tx store.Tx, origin string) (e enrolment, err error) 
 	return e, nil
 }
 
+// believed ends the stream if the key by which its installation was believed is not any more,
+// or that is not.
+func (c *session) believed(tx store.Tx) error {
+	in, err := c.s.find(tx, c.name)
+	if err == nil && (in.GetState() != federationv1.Installation_STATE_ACTIVE || federation.Voice(in) != c.voice) {
+		err = federation.ErrStreamEnded
+	}
+	return err
+}
+
+// enrolled looks a log up that the session may push, or refuses.
+func (c *session) enrolled(tx store.Tx, origin string) (enrolment, error) {
+	if err := c.believed(tx); err != nil {
+		return enrolment{}, err
+	}
+	e, err := c.s.enrolled(tx, origin)
+	if err != nil {
+		return e, err
+	}
+	if code := e.refused(c.name); code != federationv1.Code_CODE_UNSPECIFIED {
+		return e, &refusal{origin: origin, code: code, detail: "the log is not enrolled, or no longer"}
+	}
+	return e, nil
+}
+
 // find reads an installation that is enrolled here.
 func (s *Service) find(tx store.Tx, name string) (installation, error) {
 	return s.installations.Find(&change.Tx{Tx: tx}, name)

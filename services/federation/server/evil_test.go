@@ -29,7 +29,12 @@ import (
 // greeting is what a node says when it dials.
 func greeting(t testing.TB, n, upper *node) *federationv1.Hello {
 	t.Helper()
-	said := n.stated(upper)
+	return n.greets(t, n.stated(upper))
+}
+
+// greets is what a node says when it dials and states that.
+func (n *node) greets(t testing.TB, said federation.Statement) *federationv1.Hello {
+	t.Helper()
 	hello := &federationv1.Hello{Installation: "installations/" + n.id}
 	for _, role := range roles {
 		cp := n.head(role)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
@@ -27,8 +28,21 @@ func (s *Service) CreateInstallation(ctx context.Context, req *federationv1.Crea
 		if err := s.free(tx, in); err != nil {
 			return nil, err
 		}
+		if err := s.unrevoked(tx, in.GetLogs()); err != nil {
+			return nil, err
+		}
 		return in, s.await(tx, in)
 	})
+}
+
+// unrevoked says that no key of the logs was ever revoked, of whichever installation.
+func (s *Service) unrevoked(tx *change.Tx, logs []*federationv1.EnrolledLog) error {
+	for in, err := range s.installations.Scan(tx, "", "") {
+		if err := cmp.Or(err, federation.Taken(in, logs)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // await begins to listen for an installation's logs: one of which nothing ever comes is
@@ -60,6 +74,12 @@ func (s *Service) free(tx *change.Tx, in installation) error {
 	case !errors.Is(err, authz.ErrNotFound):
 		return err
 	}
+	return s.unbound(tx, in)
+}
+
+// unbound says whether the unit of an installation is no other's: whoever brought something
+// of it keeps it, as nobody else is given the units beneath it, nor taken off what is counted.
+func (s *Service) unbound(tx *change.Tx, in installation) error {
 	if !s.bindable(in.GetUnit()) {
 		return federation.ErrUnitRefused
 	}
@@ -67,11 +87,28 @@ func (s *Service) free(tx *change.Tx, in installation) error {
 		if err != nil {
 			return err
 		}
-		if other.GetUnit() == in.GetUnit() && other.GetState() != federationv1.Installation_STATE_REVOKED {
-			return federation.ErrUnitRefused
+		if other.GetUnit() != in.GetUnit() || other.GetName() == in.GetName() {
+			continue
+		}
+		if brought, err := s.brought(tx, other); err != nil || brought || other.GetState() != federationv1.Installation_STATE_REVOKED {
+			return cmp.Or(err, error(federation.ErrUnitRefused))
 		}
 	}
 	return nil
+}
+
+// brought says whether anything of an installation's logs is here.
+func (s *Service) brought(tx *change.Tx, in installation) (bool, error) {
+	for _, log := range in.GetLogs() {
+		m, err := s.mirrors.of(log.GetOrigin(), log.GetVerifierKey())
+		if err != nil {
+			return false, err
+		}
+		if size, err := m.log.Size(store.Under(tx, m.prefix)); err != nil || size > 0 {
+			return size > 0, err
+		}
+	}
+	return false, nil
 }
 
 // bindable says whether an installation's root may be the unit: it is kept here,
@@ -101,7 +138,7 @@ func (s *Service) ExtendInstallation(ctx context.Context, req *federationv1.Exte
 		if err != nil {
 			return nil, err
 		}
-		return in, s.await(tx, in)
+		return in, cmp.Or(s.unrevoked(tx, in.GetLogs()), s.await(tx, in))
 	})
 }
 
@@ -121,7 +158,25 @@ func (s *Service) ResumeInstallation(ctx context.Context, req *federationv1.Resu
 
 // RevokeInstallation implements the RPC.
 func (s *Service) RevokeInstallation(ctx context.Context, req *federationv1.RevokeInstallationRequest) (installation, error) {
-	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
-		return federation.Moved(in, federation.Revoking, req.GetReason())
+	in, err := s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
+		return federation.Revoke(in, req.GetReason(), s.book.Clock())
+	})
+	if err == nil && !req.GetValidateOnly() {
+		s.streams.End(in.GetName())
+	}
+	return in, err
+}
+
+// ReenrolInstallation implements the RPC.
+func (s *Service) ReenrolInstallation(ctx context.Context, req *federationv1.ReenrolInstallationRequest) (installation, error) {
+	return s.installations.Change(ctx, req, func(tx *change.Tx, in installation) (installation, error) {
+		in, err := federation.Reenrol(in, req.GetLogs(), req.GetReason(), s.book.Clock())
+		if err != nil {
+			return nil, err
+		}
+		if err := s.unrevoked(tx, in.GetLogs()); err != nil {
+			return nil, err
+		}
+		return in, cmp.Or(s.unbound(tx, in), s.await(tx, in))
 	})
 }

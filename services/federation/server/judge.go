@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 
-	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/evidence"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -39,14 +39,14 @@ func (c *session) stands(m *held) {
 // regained forgets that the log was shown with less: all of what is mirrored is the
 // start of what its installation has now. A fork is never forgotten.
 func (c *session) regained(m *held) error {
-	e, err := evidence(m.all, m.origin.Feed())
+	e, err := evidence.Of(m.all, m.row.GetOrigin())
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil || e.GetRollback() == nil || !c.heard(m) {
 		return err
 	}
-	return m.all.Delete(evidenceBucket, []byte(m.origin.Feed()))
+	return evidence.Forget(m.all, m.row.GetOrigin())
 }
 
 // shorter judges a head that has less than is mirrored: the start of it is a log
@@ -69,7 +69,7 @@ func (c *session) shorter(m *held, h federation.Head) error {
 	r := &refusal{origin: m.row.GetOrigin(), code: federationv1.Code_CODE_ROLLBACK, size: m.size, detail: "less is shown than is mirrored"}
 	if claim, ok := c.said.Claimed(m.row.GetOrigin()); ok && claim.Size < m.size && m.row.GetNote() != "" {
 		r.evidence = federation.NewRollback(m.row.GetOrigin(), m.row.GetNote(), c.statement)
-		if err := put(m.all, evidenceBucket, m.origin.Feed(), r.evidence); err != nil {
+		if err := evidence.Keep(m.all, r.evidence); err != nil {
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ func (c *session) fork(m *held, h federation.Head, size uint64, second *federati
 	}
 	e := federation.NewFork(m.row.GetOrigin(), size, first, second)
 	m.row.State, m.kept = federationv1.Mirror_STATE_FROZEN, true
-	if err := put(m.all, evidenceBucket, m.origin.Feed(), e); err != nil {
+	if err := evidence.Keep(m.all, e); err != nil {
 		return err
 	}
 	if err := c.s.witness.Testify(m.all, m.row, h.Note, true); err != nil {
@@ -101,9 +101,9 @@ func (c *session) fork(m *held, h federation.Head, size uint64, second *federati
 // it, there are two histories; if that is not shown, it is no more than a run that
 // is refused, and the answer is nil.
 func (c *session) branched(m *held, h federation.Head, start uint64, a *federationv1.Append) error {
-	theirs := nodes{m.log.Nodes(m.tx), map[int64]tlog.Hash{}}
+	theirs := federation.Grow(m.log.Nodes(m.tx))
 	for i, r := range a.GetRecords() {
-		if err := theirs.add(int64(start)+int64(i), leafOf(r)); err != nil {
+		if err := theirs.Add(int64(start)+int64(i), leafOf(r)); err != nil {
 			return err
 		}
 	}
@@ -125,38 +125,6 @@ func (c *session) branched(m *held, h federation.Head, start uint64, a *federati
 		return err
 	}
 	return c.fork(m, h, size, federation.NewBranch(h, root, proof))
-}
-
-// nodes are those of a tree that begins as the mirror's and goes another way. It
-// implements tlog.HashReader.
-type nodes struct {
-	common tlog.HashReader
-	own    map[int64]tlog.Hash
-}
-
-// ReadHashes implements tlog.HashReader.
-func (n nodes) ReadHashes(indexes []int64) ([]tlog.Hash, error) {
-	all := make([]tlog.Hash, len(indexes))
-	for i, index := range indexes {
-		if h, ok := n.own[index]; ok {
-			all[i] = h
-			continue
-		}
-		read, err := n.common.ReadHashes([]int64{index})
-		if err != nil {
-			return nil, err
-		}
-		all[i] = read[0]
-	}
-	return all, nil
-}
-
-func (n nodes) add(seq int64, leaf tlog.Hash) error {
-	made, err := tlog.StoredHashesForRecordHash(seq, leaf, n)
-	for i, h := range made {
-		n.own[tlog.StoredHashIndex(0, seq)+int64(i)] = h
-	}
-	return err
 }
 
 // branch shows that the mirror's tree of that size is the start of a head that the
@@ -191,17 +159,4 @@ func (m *held) cover() (*federationv1.Branch, error) {
 	}
 	cover := &federationv1.Branch{}
 	return cover, proto.Unmarshal(b, cover)
-}
-
-// evidence reads why a log is refused, or store.ErrNotFound.
-func evidence(tx store.Tx, feed string) (*federationv1.Evidence, error) {
-	b, err := tx.Get(evidenceBucket, []byte(feed))
-	if errors.Is(err, store.ErrNotFound) {
-		return nil, err
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the evidence on %s: %w", feed, err)
-	}
-	e := &federationv1.Evidence{}
-	return e, proto.Unmarshal(b, e)
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,8 +23,7 @@ import (
 // Buckets beside the records. What is mirrored lies under a prefix of its own for
 // each log and era: a log as package feed keeps it, and these.
 const (
-	mirrorsBucket  = "mirrors"  // 510104.rectification → Mirror
-	evidenceBucket = "evidence" // 510104.rectification → Evidence
+	mirrorsBucket = "mirrors" // 510104.rectification → Mirror
 
 	mirrorPrefix   = "mirror/"
 	cosignedBucket = "cosigned" // size → when that head was first cosigned
@@ -90,14 +90,15 @@ func put(tx store.Tx, bucket, key string, m proto.Message) error {
 	return tx.Put(bucket, []byte(key), b)
 }
 
-// Mirror finds the mirror of that name for the feed API, or store.ErrNotFound.
+// Mirror finds the mirror of that name for the feed API, or store.ErrNotFound: that of the
+// newest era, or of one before, such as "510104.rectification.1".
 func (s *Service) Mirror(ctx context.Context, name string) (source feedserver.Source, err error) {
 	err = s.book.Store.View(ctx, func(tx store.Tx) error {
-		r, err := row(tx, name)
+		_, log, err := s.logOf(tx, name)
 		if err != nil {
 			return err
 		}
-		m, err := s.mirrors.of(r.GetOrigin(), r.GetVerifierKey())
+		m, err := s.mirrors.of(log.GetOrigin(), log.GetVerifierKey())
 		if err != nil {
 			return err
 		}
@@ -105,6 +106,26 @@ func (s *Service) Mirror(ctx context.Context, name string) (source feedserver.So
 		return nil
 	})
 	return source, err
+}
+
+// logOf finds the row of a mirror, and the log that the name means: that of the row, or the
+// same log in an era that was enrolled before; or store.ErrNotFound.
+func (s *Service) logOf(tx store.Tx, name string) (*federationv1.Mirror, *federationv1.EnrolledLog, error) {
+	parts := strings.SplitN(name, ".", 3)
+	r, err := row(tx, strings.Join(parts[:min(2, len(parts))], "."))
+	if err != nil || len(parts) < 3 {
+		return r, &federationv1.EnrolledLog{Origin: r.GetOrigin(), VerifierKey: r.GetVerifierKey()}, err
+	}
+	e, err := s.enrolled(tx, r.GetOrigin())
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, log := range e.in.GetLogs() {
+		if o, _ := federation.ParseOrigin(log.GetOrigin()); o.Past() == name {
+			return r, log, nil
+		}
+	}
+	return nil, nil, store.ErrNotFound
 }
 
 // Mirrored returns the mirrors in a store of federation, each as an engine that has

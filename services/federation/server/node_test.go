@@ -48,6 +48,8 @@ import (
 type node struct {
 	t      testing.TB
 	id     string
+	era    uint64 // of its logs
+	secret string // from which its key comes
 	dir    string
 	skew   time.Duration // of its clock
 	ahead  *atomic.Int64 // by how much all clocks were moved on
@@ -74,7 +76,7 @@ type node struct {
 var roles = []string{"federation", "organization", "rectification", "complaint"}
 
 func newNode(t testing.TB, id string) *node {
-	n := &node{t: t, id: id, dir: t.TempDir(), ahead: &atomic.Int64{}, engine: func(e store.Engine) store.Engine { return e }, patience: 300 * time.Millisecond}
+	n := &node{t: t, id: id, era: 1, secret: id, dir: t.TempDir(), ahead: &atomic.Int64{}, engine: func(e store.Engine) store.Engine { return e }, patience: 300 * time.Millisecond}
 	n.open()
 	t.Cleanup(n.close)
 	return n
@@ -84,10 +86,12 @@ func (n *node) now() time.Time {
 	return time.Now().Add(n.skew + time.Duration(n.ahead.Load()))
 }
 
-func (n *node) origin(role string) string { return "edu.example/" + n.id + "/" + role + "/1" }
+func (n *node) origin(role string) string {
+	return feed.OriginOfEra("edu.example/"+n.id+"/"+role, n.era)
+}
 
 func (n *node) key() ed25519.PrivateKey {
-	seed := sha256.Sum256([]byte(n.id))
+	seed := sha256.Sum256([]byte(n.secret))
 	return ed25519.NewKeyFromSeed(seed[:])
 }
 

@@ -11,6 +11,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/evidence"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/page"
@@ -90,7 +91,7 @@ func (s *Service) GetBracket(ctx context.Context, req *federationv1.GetBracketRe
 // GetEvidence implements the RPC.
 func (s *Service) GetEvidence(ctx context.Context, req *federationv1.GetEvidenceRequest) (e *federationv1.Evidence, err error) {
 	err = s.mirrored(ctx, req.GetName(), func(m *held) error {
-		if e, err = evidence(m.all, m.origin.Feed()); errors.Is(err, store.ErrNotFound) {
+		if e, err = evidence.Of(m.all, m.row.GetOrigin()); errors.Is(err, store.ErrNotFound) {
 			return federation.ErrNoEvidence
 		}
 		return err
@@ -103,7 +104,7 @@ func (s *Service) mirrored(ctx context.Context, name string, read func(*held) er
 	return s.book.View(ctx, func(tx *change.Tx) error {
 		tx.Trusted("unless the mirror is found")
 		installation, service, ok := strings.Cut(strings.TrimPrefix(name, "installations/"), "/mirrors/")
-		r, err := row(tx, installation+"."+service)
+		r, log, err := s.logOf(tx, installation+"."+service)
 		if !ok || errors.Is(err, store.ErrNotFound) {
 			return authz.ErrNotFound
 		}
@@ -113,12 +114,12 @@ func (s *Service) mirrored(ctx context.Context, name string, read func(*held) er
 		if err := tx.Knows(r.GetUnit(), r); err != nil {
 			return err
 		}
-		e, err := s.enrolled(tx, r.GetOrigin())
+		e, err := s.enrolled(tx, log.GetOrigin())
 		if err != nil {
 			return err
 		}
-		e.key = r.GetVerifierKey()
-		m, err := s.hold(tx, e, r.GetOrigin())
+		e.key = log.GetVerifierKey()
+		m, err := s.hold(tx, e, log.GetOrigin())
 		if err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/evidence"
 	"github.com/duban-project/duban/services/federation/own"
 	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/federation/witness"
@@ -50,7 +51,7 @@ type Parts struct {
 }
 
 // Schema is what the service keeps beside its feed.
-var Schema = store.Schema{Buckets: []string{mirrorsBucket, evidenceBucket, witness.Bucket, witness.HeardBucket, own.Bucket, mirrorPrefix}}
+var Schema = store.Schema{Buckets: []string{mirrorsBucket, evidence.Bucket, witness.Bucket, witness.HeardBucket, own.Bucket, mirrorPrefix}}
 
 // Service implements FederationService.
 type Service struct {

@@ -9,6 +9,8 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/evidence"
+	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -18,12 +20,13 @@ import (
 type session struct {
 	s         *Service
 	name      string // installations/…
+	voice     string // the key by which it is believed
 	root      string // its unit here
 	statement string // as signed
 	said      federation.Statement
 	heads     map[string]federation.Head // proved, by origin; entries beneath them may come
 	shown     time.Time                  // when its heads were shown; zero: now
-	asked     time.Time                  // when it was last asked what was urged
+	urges     streams.Urges              // what it is told that was urged
 }
 
 // moment is when the session's heads are shown.
@@ -79,7 +82,8 @@ func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*sess
 	if err != nil {
 		return nil, err
 	}
-	said, err := federation.ReadStatement(federation.Voice(in), hello.GetStatement())
+	voice := federation.Voice(in)
+	said, err := federation.ReadStatement(voice, hello.GetStatement())
 	switch era := unenrolled(in, hello); {
 	case era != nil:
 		return nil, era
@@ -90,7 +94,10 @@ func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*sess
 	case len(hello.GetLogs()) > maxLogs:
 		return nil, &refusal{code: federationv1.Code_CODE_TOO_LARGE, detail: "too many logs"}
 	}
-	return &session{s: s, name: in.GetName(), root: in.GetUnit(), statement: hello.GetStatement(), said: said, heads: map[string]federation.Head{}}, nil
+	return &session{
+		s: s, name: in.GetName(), voice: voice, root: in.GetUnit(), statement: hello.GetStatement(), said: said,
+		heads: map[string]federation.Head{}, urges: streams.Urges{Of: s.parts.Urges, Clock: s.book.Clock},
+	}, nil
 }
 
 // unenrolled refuses an installation whose voice is in an era that nobody has enrolled:
@@ -126,6 +133,9 @@ func (s *Service) known(ctx context.Context, name string) (in installation, err 
 // welcome says how each log stands.
 func (c *session) welcome(ctx context.Context, hello *federationv1.Hello) (*federationv1.ReplicateResponse, error) {
 	w := &federationv1.Welcome{}
+	if err := c.s.book.Store.View(ctx, c.believed); err != nil { // now that a revocation ends the stream
+		return nil, err
+	}
 	for _, head := range hello.GetLogs() {
 		standing, err := c.standing(ctx, head)
 		if err != nil {
@@ -203,12 +213,9 @@ func (c *session) on(ctx context.Context, origin string, do func(*held) error) e
 	var refused *refusal
 	err := c.s.book.Store.Update(ctx, func(tx store.Tx) error {
 		refused = nil
-		e, err := c.s.enrolled(tx, origin)
+		e, err := c.enrolled(tx, origin)
 		if err != nil {
 			return err
-		}
-		if code := e.refused(c.name); code != federationv1.Code_CODE_UNSPECIFIED {
-			return &refusal{origin: origin, code: code, detail: "the log is not enrolled, or no longer"}
 		}
 		m, err := c.s.hold(tx, e, origin)
 		if err != nil {
@@ -230,7 +237,7 @@ func (c *session) on(ctx context.Context, origin string, do func(*held) error) e
 
 // frozen refuses a log with the evidence for it.
 func frozen(tx store.Tx, m *held) error {
-	e, err := evidence(tx, m.origin.Feed())
+	e, err := evidence.Of(tx, m.row.GetOrigin())
 	if err != nil {
 		return err
 	}

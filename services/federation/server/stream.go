@@ -54,7 +54,7 @@ func (s *Service) Replicate(stream stream) error {
 	answer, err := session.welcome(ctx, first.GetHello())
 	if err == nil {
 		err = stream.Send(answer)
-		answer = session.urged(ctx)
+		answer = session.urges.Due(ctx, session.name, session.root)
 	}
 	for err == nil {
 		if answer != nil {
@@ -133,7 +133,7 @@ func (c *session) handle(ctx context.Context, m *federationv1.ReplicateRequest) 
 		answer, err = c.take(ctx, m.Append)
 	case *federationv1.ReplicateRequest_Beat:
 		if err = c.beat(ctx, m.Beat); err == nil {
-			answer = c.urged(ctx)
+			answer = c.urges.Due(ctx, c.name, c.root)
 		}
 	case *federationv1.ReplicateRequest_Fetch:
 		answer, err = c.fetch(ctx, m.Fetch)

@@ -304,12 +304,9 @@ func (c *session) tell(m *held) error {
 func (c *session) fetch(ctx context.Context, f *federationv1.Fetch) (*federationv1.ReplicateResponse, error) {
 	back := &federationv1.Entries{Origin: f.GetOrigin()}
 	err := c.s.book.Store.View(ctx, func(tx store.Tx) error {
-		e, err := c.s.enrolled(tx, f.GetOrigin())
+		e, err := c.enrolled(tx, f.GetOrigin())
 		if err != nil {
 			return err
-		}
-		if code := e.refused(c.name); code != federationv1.Code_CODE_UNSPECIFIED {
-			return &refusal{origin: f.GetOrigin(), code: code}
 		}
 		m, err := c.s.hold(tx, e, f.GetOrigin())
 		if err != nil {

@@ -1,6 +1,6 @@
 // Package streams bounds the streams that installations below have open: few of each who
-// is not believed yet, and one of each installation that is. Who is believed, and what a
-// stream says, is for package server.
+// is not believed yet, and one of each installation that is, which it tells what was urged.
+// Who is believed, and what else a stream says, is for package server.
 package streams
 
 import (
@@ -68,6 +68,15 @@ func (s *Open) Enter(ctx context.Context, name string, said federation.Statement
 		case <-ctx.Done():
 			return nil, nil, federation.ErrStreamEnded
 		}
+	}
+}
+
+// End ends the installation's stream, if there is one: it is not believed any more.
+func (s *Open) End(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if o := s.open[name]; o != nil && !isClosed(o.replaced) {
+		close(o.replaced)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/sumdb/note"
@@ -23,7 +24,8 @@ import (
 	"github.com/duban-project/duban/services/internal/durable"
 )
 
-// Seed is what all secrets come from, made at the first start.
+// Seed is what all secrets come from, made at the first start. Behind it may stand another
+// from which the key of the logs comes: see Renewed.
 type Seed []byte
 
 const (
@@ -52,24 +54,38 @@ func Open(folder string) (Seed, error) {
 }
 
 // Read reads the seed at path.
-func Read(path string) (Seed, error) { return readSecret(path, ed25519.SeedSize) }
-
-// Find reads the seed of an installation of one process or of several.
-func Find(data string) (Seed, error) {
-	s, err := Read(filepath.Join(data, File))
-	if !errors.Is(err, fs.ErrNotExist) {
-		return s, err
-	}
-	if of, other := Read(filepath.Join(data, KeysFolder, File)); !errors.Is(other, fs.ErrNotExist) {
-		return of, other
-	}
-	return nil, err // the one that every installation of one process has
+func Read(path string) (Seed, error) {
+	return readSecret(path, ed25519.SeedSize, 2*ed25519.SeedSize)
 }
 
-func readSecret(path string, size int) ([]byte, error) {
+// Renewed has the secrets of s, but for a key of the logs that nobody knows yet: what is
+// kept by the others can be read on.
+func (s Seed) Renewed() Seed {
+	fresh := make([]byte, ed25519.SeedSize)
+	_, _ = rand.Read(fresh) // never fails
+	return append(slices.Clone(s[:ed25519.SeedSize]), fresh...)
+}
+
+// Find reads the seed of an installation of one process or of several.
+func Find(data string) (Seed, error) { return Read(At(data)) }
+
+// At is where the seed of an installation of one process or of several lies: if there is
+// none, where one of one process would.
+func At(data string) string {
+	alone, shared := filepath.Join(data, File), filepath.Join(data, KeysFolder, File)
+	if _, err := os.Stat(alone); !errors.Is(err, fs.ErrNotExist) {
+		return alone
+	}
+	if _, err := os.Stat(shared); !errors.Is(err, fs.ErrNotExist) {
+		return shared
+	}
+	return alone
+}
+
+func readSecret(path string, sizes ...int) ([]byte, error) {
 	b, err := os.ReadFile(path)
-	if err == nil && len(b) != size {
-		err = fmt.Errorf("%s: %d bytes, want %d", path, len(b), size)
+	if err == nil && !slices.Contains(sizes, len(b)) {
+		err = fmt.Errorf("%s: %d bytes, want %d", path, len(b), sizes[0])
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading a secret: %w", err)
@@ -80,7 +96,7 @@ func readSecret(path string, size int) ([]byte, error) {
 // Of are the secrets of one role: those of others do not follow from them, but
 // for the key of the logs, by which others know the installation.
 func (s Seed) Of(role string) Role {
-	return Role{log: derive(s, "logs"), own: derive(s, "role "+role)}
+	return Role{log: derive(s[len(s)-ed25519.SeedSize:], "logs"), own: derive(s[:ed25519.SeedSize], "role "+role)}
 }
 
 // Role is what one role knows.
@@ -130,6 +146,9 @@ func (s Role) Write(folder string) error {
 	}
 	return durable.WriteFile(filepath.Join(folder, roleFile), bytes.Join([][]byte{s.log, s.own}, nil))
 }
+
+// Keeps says whether what one of both keeps the other reads: whatever signs the logs.
+func (s Role) Keeps(of Role) bool { return hmac.Equal(s.own, of.own) }
 
 // Signing is the key of the installation's logs.
 func (s Role) Signing() ed25519.PrivateKey { return ed25519.NewKeyFromSeed(s.log) }

@@ -96,7 +96,7 @@ func TestRestoredDataWait(t *testing.T) {
 			}
 		}
 		if step.era {
-			_, err := upkeep.OpenEra(t.Context(), suite.Config{Data: s.Folder}, "", upkeep.Declaration{
+			_, err := upkeep.OpenEra(t.Context(), suite.Config{Data: s.Folder}, upkeep.Keys{}, upkeep.Declaration{
 				Reason: "it is gone for good", Approvers: []string{"units/root/members/a", "units/root/members/b"}, Now: time.Now,
 			})
 			if err != nil {

@@ -39,7 +39,7 @@ var names = struct{ zh, en *strings.Replacer }{naming("编号", "序号"), namin
 
 func naming(id, number string) *strings.Replacer {
 	id, number = "{"+id+"}", "{"+number+"}"
-	pairs := []string{`([a-z0-9][a-z0-9-]{0,62}[.])?`, "", `([a-z0-9][a-z0-9-]{0,62}\.)?`, "", `(-|[a-z0-9][a-z0-9-]{0,62})`, id}
+	pairs := []string{`([a-z0-9][a-z0-9-]{0,62}[.])?`, "", `([a-z0-9][a-z0-9-]{0,62}\.)?`, "", `([.][1-9][0-9]{0,9})?`, "", `(-|[a-z0-9][a-z0-9-]{0,62})`, id}
 	for _, p := range []string{
 		`[a-z0-9][a-z0-9-]{0,62}`, `[a-z0-9][a-z0-9-]{0,95}`, `[a-z][a-z0-9-]{0,62}`, `[a-z][a-z0-9_]{0,62}`, `[a-z]{1,32}`,
 	} {

@@ -64,15 +64,11 @@ func (d Declaration) check() error {
 }
 
 // OpenEra lets every log in the data folder that c names go on in a new era, in which its
-// first entry says of what it goes on and why. Nothing may run on the data. Key is as for
-// Restore; "" for what lies with the data. If c names no installation, the data do. It answers what each log has signed then. What
-// was cut off is begun anew: the logs stay held until all have their era.
-func OpenEra(ctx context.Context, c suite.Config, key string, d Declaration) (opened []*feedv1.Checkpoint, err error) {
+// first entry says of what it goes on and why. Nothing may run on the data. If c names no
+// installation, the data do. It answers what each log has signed then. What was cut off is
+// begun anew: the logs stay held until all have their era.
+func OpenEra(ctx context.Context, c suite.Config, keys Keys, d Declaration) (opened []*feedv1.Checkpoint, err error) {
 	if err := d.check(); err != nil {
-		return nil, err
-	}
-	of, err := handed(c, key)
-	if err != nil {
 		return nil, err
 	}
 	roles, err := kept(c)
@@ -85,21 +81,12 @@ func OpenEra(ctx context.Context, c suite.Config, key string, d Declaration) (op
 	if c.Installation == "" { // nothing was ever written here
 		return nil, fmt.Errorf("%w: %s does not say whose data it holds: name the configuration", config.ErrWrong, c.Data)
 	}
-	read, err := readings(ctx, c, roles)
-	if err != nil {
+	if err := keys.make(c.Data); err != nil {
 		return nil, err
 	}
-	var turns []turning
-	for _, role := range roles {
-		secrets, err := of(role)
-		if err != nil {
-			return nil, err
-		}
-		t := turning{c, d, uint64(d.Now().Unix()), role, secrets, read[role]}
-		if err := t.ready(ctx); err != nil {
-			return nil, fmt.Errorf("%s: %w", role, err)
-		}
-		turns = append(turns, t)
+	turns, err := ready(ctx, c, roles, keys, d)
+	if err != nil {
+		return nil, err
 	}
 	for _, t := range turns { // none is in a new era if one may not be
 		cp, err := t.open(ctx)
@@ -108,26 +95,15 @@ func OpenEra(ctx context.Context, c suite.Config, key string, d Declaration) (op
 		}
 		opened = append(opened, cp)
 	}
+	if err := keys.keep(c.Data); err != nil {
+		return nil, err
+	}
 	for _, role := range roles {
 		if err := recovery.Settle(home(c, role)); err != nil {
 			return nil, err
 		}
 	}
 	return opened, nil
-}
-
-// handed is how the secrets of roles are read: from key or, if that is empty, with the
-// seed that lies with the data.
-func handed(c suite.Config, key string) (of func(role string) (seed.Role, error), err error) {
-	if key != "" {
-		of, _, err = hand(key)
-		return of, err
-	}
-	s, err := seed.Find(c.Data)
-	if err != nil {
-		return nil, fmt.Errorf("%s does not hold the key of an installation: %w", c.Data, err)
-	}
-	return func(role string) (seed.Role, error) { return s.Of(role), nil }, nil
 }
 
 // kept are the roles whose stores lie in the data folder.
@@ -146,13 +122,40 @@ func kept(c suite.Config) (roles []string, err error) {
 	return roles, nil
 }
 
+// ready are the logs of which none may not go on in the era.
+func ready(ctx context.Context, c suite.Config, roles []string, keys Keys, d Declaration) (turns []turning, err error) {
+	read, err := readings(ctx, c, roles)
+	if err != nil {
+		return nil, err
+	}
+	era := uint64(d.Now().Unix())
+	for _, role := range roles {
+		was, now, err := keys.of(c.Data, role)
+		if err != nil {
+			return nil, err
+		}
+		t := turning{c, d, era, role, was, now, read[role]}
+		err = t.ready(ctx)
+		if errors.Is(err, feed.ErrUnsound) && keys.Renewed != "" { // cut off when this log had been renewed
+			t.secrets = now
+			err = t.ready(ctx)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", role, err)
+		}
+		turns = append(turns, t)
+	}
+	return turns, nil
+}
+
 // turning is a role's log on its way into an era.
 type turning struct {
 	suite.Config
 	Declaration
 	era     uint64
 	role    string
-	secrets seed.Role
+	secrets seed.Role // of the era that ends
+	renewed seed.Role
 	read    []intact.Reading
 }
 
@@ -170,7 +173,7 @@ func (t turning) ready(ctx context.Context) (err error) {
 	if t.era <= before {
 		return fmt.Errorf("the clock of this machine says %d, and the log is in the era %d: set it right", t.era, before)
 	}
-	old, err := t.log(before)
+	old, err := t.log(before, t.secrets)
 	if err != nil {
 		return err
 	}
@@ -192,11 +195,11 @@ func (t turning) open(ctx context.Context) (cp *feedv1.Checkpoint, err error) {
 	if err != nil {
 		return nil, err
 	}
-	old, err := t.log(before)
+	old, err := t.log(before, t.secrets)
 	if err != nil {
 		return nil, err
 	}
-	if next, err = t.log(t.era); err != nil {
+	if next, err = t.log(t.era, t.renewed); err != nil {
 		return nil, err
 	}
 	if err := engine.Update(ctx, func(tx store.Tx) error { return t.turn(tx, old, next) }); err != nil {
@@ -212,9 +215,9 @@ func (t turning) open(ctx context.Context) (cp *feedv1.Checkpoint, err error) {
 	return cp, t.note(folder, cp)
 }
 
-func (t turning) log(era uint64) (*feed.Log, error) {
+func (t turning) log(era uint64, secrets seed.Role) (*feed.Log, error) {
 	return feed.New(feed.Config{
-		Name: t.role, Origin: t.Origin(t.role, era), Key: t.secrets.Signing(), Now: t.Now, Random: rand.Reader,
+		Name: t.role, Origin: t.Origin(t.role, era), Key: secrets.Signing(), Now: t.Now, Random: rand.Reader,
 	})
 }
 
@@ -256,6 +259,9 @@ func (t turning) turn(tx store.Tx, old, next *feed.Log) error {
 	}
 	if cp.GetSize() > 0 {
 		e.PreviousNote = cp.GetNote()
+	}
+	if cp.GetSize() > 0 && !t.secrets.Signing().Equal(t.renewed.Signing()) {
+		e.PreviousVerifierKey = old.VerifierKey()
 	}
 	rev, err := next.Next(tx, e.GetName())
 	if err != nil {

@@ -2,10 +2,15 @@ package fsck
 
 import (
 	"bytes"
+	"crypto/ed25519"
+	"encoding/base64"
+	"fmt"
 	"strconv"
 	"strings"
 
 	formats "github.com/transparency-dev/formats/log"
+	"golang.org/x/mod/sumdb/note"
+	"golang.org/x/mod/sumdb/tlog"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 )
@@ -37,38 +42,69 @@ func (c *check) turned(seq uint64, e *feedv1.Entry) {
 		wrong("it ends %s, and the log was %s", to.GetPreviousOrigin(), from)
 	case !ok || of != log || era <= before:
 		wrong("%s is no later era of %s", to.GetOrigin(), from)
-	case c.expect.Earlier != nil:
-		if what := c.ended(seq, from, to.GetPreviousNote()); what != "" {
-			wrong("the last note of the era before %s", what)
-		}
+	case c.expect.Earlier != nil && seq == 0 && to.GetPreviousNote() != "":
+		wrong("the last note of the era before is one of a log that had none")
+	case c.expect.Earlier != nil && seq > 0:
+		c.ended = append(c.ended, ending{seq, e.GetSubject(), from, to.GetPreviousNote(), c.tree.root()})
+	}
+	if key := to.GetPreviousVerifierKey(); key != "" {
+		c.settle(func(origin string) (note.Verifier, error) { return named(key, origin) })
 	}
 	c.era = to.GetOrigin()
 }
 
-// ended says what is wrong with the last note of an era that ended at seq.
-func (c *check) ended(seq uint64, origin, text string) string {
-	switch {
-	case seq == 0 && text == "":
-		return ""
-	case seq == 0:
-		return "is one of a log that had none"
+// ending is the last note of an era that ended at seq, where the tree had that root. By
+// which key it is signed is known once an entry says that it is another since, or the log ends.
+type ending struct {
+	seq                   uint64
+	subject, origin, note string
+	root                  tlog.Hash
+}
+
+// settle says what is wrong with the notes of the eras that ended, which one key has signed.
+func (c *check) settle(verifier func(origin string) (note.Verifier, error)) {
+	for _, e := range c.ended {
+		if what := e.wrong(verifier); what != "" {
+			c.wrong(int64(e.seq), e.subject, "the last note of the era before %s", what)
+		}
 	}
-	verifier, err := c.expect.Earlier(origin)
+	c.ended = nil
+}
+
+func (e ending) wrong(verifier func(origin string) (note.Verifier, error)) string {
+	v, err := verifier(e.origin)
 	if err != nil {
 		return "has no key: " + err.Error()
 	}
-	cp, _, _, err := formats.ParseCheckpoint([]byte(text), origin, verifier)
+	cp, _, _, err := formats.ParseCheckpoint([]byte(e.note), e.origin, v)
 	if err != nil {
 		return "does not hold: " + err.Error()
 	}
-	if root := c.tree.root(); cp.Size != seq || !bytes.Equal(cp.Hash, root[:]) {
+	if cp.Size != e.seq || !bytes.Equal(cp.Hash, e.root[:]) {
 		return "does not cover what is before it"
 	}
 	return ""
 }
 
+// named is what verifies a log of that origin by the key of another, in note format.
+func named(key, origin string) (note.Verifier, error) {
+	parts := strings.SplitN(key, "+", 3)
+	raw, err := base64.StdEncoding.DecodeString(parts[len(parts)-1])
+	if err != nil || len(raw) != 1+ed25519.PublicKeySize {
+		return nil, fmt.Errorf("%.80q is no key", key)
+	}
+	text, err := note.NewEd25519VerifierKey(origin, raw[1:])
+	if err != nil {
+		return nil, err
+	}
+	return note.NewVerifier(text)
+}
+
 // compareEra holds the origin under which the log is signed against its entries.
 func (c *check) compareEra() error {
+	c.rank = inEntry
+	c.settle(c.expect.Earlier)
+	c.rank = inLog
 	if c.era != c.origin && c.expect.Mirror == nil {
 		c.wrong(None, "", "it is signed as %s, and its entries say that it is %s", c.origin, c.era)
 	}

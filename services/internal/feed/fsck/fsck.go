@@ -120,6 +120,7 @@ type check struct {
 	types  *protoregistry.Types
 	origin string
 	era    string // the origin that the entries so far say
+	ended  []ending
 	report Report
 	rank   rank // of what is being checked
 	first  rank // of report.First

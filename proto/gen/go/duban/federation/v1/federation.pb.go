@@ -89,7 +89,7 @@ const file_duban_federation_v1_federation_proto_rawDesc = "" +
 	"$duban/federation/v1/federation.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/federation/v1/evidence.proto\x1a&duban/federation/v1/installation.proto\x1a duban/federation/v1/mirror.proto\x1a#duban/federation/v1/replicate.proto\x1a\x1cgoogle/api/annotations.proto\"U\n" +
 	"\x11GetReceiptRequest\x12.\n" +
 	"\x04name\x18\x01 \x01(\tB\x1a\xbaH\x17r\x152\x13^feeds/[a-z]{1,32}$R\x04name\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq2\x92\x0f\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq2\xd3\x10\n" +
 	"\x11FederationService\x12\xb4\x01\n" +
 	"\x12CreateInstallation\x12..duban.federation.v1.CreateInstallationRequest\x1a!.duban.federation.v1.Installation\"K\x8a\xb2\x19 \x12\x01\x02\x18\x03(\x012\x15installation.enrolled@\x01\x82\xd3\xe4\x93\x02!:\finstallation\"\x11/v1/installations\x12\x8b\x01\n" +
 	"\x0fGetInstallation\x12+.duban.federation.v1.GetInstallationRequest\x1a!.duban.federation.v1.Installation\"(\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/{name=installations/*}\x12\x93\x01\n" +
@@ -97,7 +97,8 @@ const file_duban_federation_v1_federation_proto_rawDesc = "" +
 	"\x12ExtendInstallation\x12..duban.federation.v1.ExtendInstallationRequest\x1a!.duban.federation.v1.Installation\"P\x8a\xb2\x19 \x12\x01\x02\x18\x03(\x012\x15installation.extended@\x01\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=installations/*}:extend\x12\xba\x01\n" +
 	"\x13SuspendInstallation\x12/.duban.federation.v1.SuspendInstallationRequest\x1a!.duban.federation.v1.Installation\"O\x8a\xb2\x19\x1e\x12\x02\x01\x02\x18\x032\x16installation.suspended\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/{name=installations/*}:suspend\x12\xb5\x01\n" +
 	"\x12ResumeInstallation\x12..duban.federation.v1.ResumeInstallationRequest\x1a!.duban.federation.v1.Installation\"L\x8a\xb2\x19\x1c\x12\x02\x01\x02\x18\x032\x14installation.resumed\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=installations/*}:resume\x12\xb8\x01\n" +
-	"\x12RevokeInstallation\x12..duban.federation.v1.RevokeInstallationRequest\x1a!.duban.federation.v1.Installation\"O\x8a\xb2\x19\x1f\x12\x01\x02\x18\x03(\x012\x14installation.revoked@\x01\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=installations/*}:revoke\x12\xa1\x01\n" +
+	"\x12RevokeInstallation\x12..duban.federation.v1.RevokeInstallationRequest\x1a!.duban.federation.v1.Installation\"O\x8a\xb2\x19\x1f\x12\x01\x02\x18\x03(\x012\x14installation.revoked@\x01\x82\xd3\xe4\x93\x02&:\x01*\"!/v1/{name=installations/*}:revoke\x12\xbe\x01\n" +
+	"\x13ReenrolInstallation\x12/.duban.federation.v1.ReenrolInstallationRequest\x1a!.duban.federation.v1.Installation\"S\x8a\xb2\x19\"\x12\x01\x02\x18\x03(\x012\x17installation.reenrolled@\x01\x82\xd3\xe4\x93\x02':\x01*\"\"/v1/{name=installations/*}:reenrol\x12\xa1\x01\n" +
 	"\vListMirrors\x12'.duban.federation.v1.ListMirrorsRequest\x1a(.duban.federation.v1.ListMirrorsResponse\"?\x8a\xb2\x19\x0f\x18\x03\"\vaggregation\x82\xd3\xe4\x93\x02&\x12$/v1/{parent=installations/*}/mirrors\x12\x8e\x01\n" +
 	"\n" +
 	"GetBracket\x12&.duban.federation.v1.GetBracketRequest\x1a\x1c.duban.federation.v1.Bracket\":\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02.\x12,/v1/{name=installations/*/mirrors/*}/bracket\x12\x95\x01\n" +
@@ -128,16 +129,17 @@ var file_duban_federation_v1_federation_proto_goTypes = []any{
 	(*SuspendInstallationRequest)(nil), // 5: duban.federation.v1.SuspendInstallationRequest
 	(*ResumeInstallationRequest)(nil),  // 6: duban.federation.v1.ResumeInstallationRequest
 	(*RevokeInstallationRequest)(nil),  // 7: duban.federation.v1.RevokeInstallationRequest
-	(*ListMirrorsRequest)(nil),         // 8: duban.federation.v1.ListMirrorsRequest
-	(*GetBracketRequest)(nil),          // 9: duban.federation.v1.GetBracketRequest
-	(*GetEvidenceRequest)(nil),         // 10: duban.federation.v1.GetEvidenceRequest
-	(*ReplicateRequest)(nil),           // 11: duban.federation.v1.ReplicateRequest
-	(*Installation)(nil),               // 12: duban.federation.v1.Installation
-	(*ListInstallationsResponse)(nil),  // 13: duban.federation.v1.ListInstallationsResponse
-	(*ListMirrorsResponse)(nil),        // 14: duban.federation.v1.ListMirrorsResponse
-	(*Bracket)(nil),                    // 15: duban.federation.v1.Bracket
-	(*Evidence)(nil),                   // 16: duban.federation.v1.Evidence
-	(*ReplicateResponse)(nil),          // 17: duban.federation.v1.ReplicateResponse
+	(*ReenrolInstallationRequest)(nil), // 8: duban.federation.v1.ReenrolInstallationRequest
+	(*ListMirrorsRequest)(nil),         // 9: duban.federation.v1.ListMirrorsRequest
+	(*GetBracketRequest)(nil),          // 10: duban.federation.v1.GetBracketRequest
+	(*GetEvidenceRequest)(nil),         // 11: duban.federation.v1.GetEvidenceRequest
+	(*ReplicateRequest)(nil),           // 12: duban.federation.v1.ReplicateRequest
+	(*Installation)(nil),               // 13: duban.federation.v1.Installation
+	(*ListInstallationsResponse)(nil),  // 14: duban.federation.v1.ListInstallationsResponse
+	(*ListMirrorsResponse)(nil),        // 15: duban.federation.v1.ListMirrorsResponse
+	(*Bracket)(nil),                    // 16: duban.federation.v1.Bracket
+	(*Evidence)(nil),                   // 17: duban.federation.v1.Evidence
+	(*ReplicateResponse)(nil),          // 18: duban.federation.v1.ReplicateResponse
 }
 var file_duban_federation_v1_federation_proto_depIdxs = []int32{
 	1,  // 0: duban.federation.v1.FederationService.CreateInstallation:input_type -> duban.federation.v1.CreateInstallationRequest
@@ -147,25 +149,27 @@ var file_duban_federation_v1_federation_proto_depIdxs = []int32{
 	5,  // 4: duban.federation.v1.FederationService.SuspendInstallation:input_type -> duban.federation.v1.SuspendInstallationRequest
 	6,  // 5: duban.federation.v1.FederationService.ResumeInstallation:input_type -> duban.federation.v1.ResumeInstallationRequest
 	7,  // 6: duban.federation.v1.FederationService.RevokeInstallation:input_type -> duban.federation.v1.RevokeInstallationRequest
-	8,  // 7: duban.federation.v1.FederationService.ListMirrors:input_type -> duban.federation.v1.ListMirrorsRequest
-	9,  // 8: duban.federation.v1.FederationService.GetBracket:input_type -> duban.federation.v1.GetBracketRequest
-	10, // 9: duban.federation.v1.FederationService.GetEvidence:input_type -> duban.federation.v1.GetEvidenceRequest
-	0,  // 10: duban.federation.v1.FederationService.GetReceipt:input_type -> duban.federation.v1.GetReceiptRequest
-	11, // 11: duban.federation.v1.FederationService.Replicate:input_type -> duban.federation.v1.ReplicateRequest
-	12, // 12: duban.federation.v1.FederationService.CreateInstallation:output_type -> duban.federation.v1.Installation
-	12, // 13: duban.federation.v1.FederationService.GetInstallation:output_type -> duban.federation.v1.Installation
-	13, // 14: duban.federation.v1.FederationService.ListInstallations:output_type -> duban.federation.v1.ListInstallationsResponse
-	12, // 15: duban.federation.v1.FederationService.ExtendInstallation:output_type -> duban.federation.v1.Installation
-	12, // 16: duban.federation.v1.FederationService.SuspendInstallation:output_type -> duban.federation.v1.Installation
-	12, // 17: duban.federation.v1.FederationService.ResumeInstallation:output_type -> duban.federation.v1.Installation
-	12, // 18: duban.federation.v1.FederationService.RevokeInstallation:output_type -> duban.federation.v1.Installation
-	14, // 19: duban.federation.v1.FederationService.ListMirrors:output_type -> duban.federation.v1.ListMirrorsResponse
-	15, // 20: duban.federation.v1.FederationService.GetBracket:output_type -> duban.federation.v1.Bracket
-	16, // 21: duban.federation.v1.FederationService.GetEvidence:output_type -> duban.federation.v1.Evidence
-	16, // 22: duban.federation.v1.FederationService.GetReceipt:output_type -> duban.federation.v1.Evidence
-	17, // 23: duban.federation.v1.FederationService.Replicate:output_type -> duban.federation.v1.ReplicateResponse
-	12, // [12:24] is the sub-list for method output_type
-	0,  // [0:12] is the sub-list for method input_type
+	8,  // 7: duban.federation.v1.FederationService.ReenrolInstallation:input_type -> duban.federation.v1.ReenrolInstallationRequest
+	9,  // 8: duban.federation.v1.FederationService.ListMirrors:input_type -> duban.federation.v1.ListMirrorsRequest
+	10, // 9: duban.federation.v1.FederationService.GetBracket:input_type -> duban.federation.v1.GetBracketRequest
+	11, // 10: duban.federation.v1.FederationService.GetEvidence:input_type -> duban.federation.v1.GetEvidenceRequest
+	0,  // 11: duban.federation.v1.FederationService.GetReceipt:input_type -> duban.federation.v1.GetReceiptRequest
+	12, // 12: duban.federation.v1.FederationService.Replicate:input_type -> duban.federation.v1.ReplicateRequest
+	13, // 13: duban.federation.v1.FederationService.CreateInstallation:output_type -> duban.federation.v1.Installation
+	13, // 14: duban.federation.v1.FederationService.GetInstallation:output_type -> duban.federation.v1.Installation
+	14, // 15: duban.federation.v1.FederationService.ListInstallations:output_type -> duban.federation.v1.ListInstallationsResponse
+	13, // 16: duban.federation.v1.FederationService.ExtendInstallation:output_type -> duban.federation.v1.Installation
+	13, // 17: duban.federation.v1.FederationService.SuspendInstallation:output_type -> duban.federation.v1.Installation
+	13, // 18: duban.federation.v1.FederationService.ResumeInstallation:output_type -> duban.federation.v1.Installation
+	13, // 19: duban.federation.v1.FederationService.RevokeInstallation:output_type -> duban.federation.v1.Installation
+	13, // 20: duban.federation.v1.FederationService.ReenrolInstallation:output_type -> duban.federation.v1.Installation
+	15, // 21: duban.federation.v1.FederationService.ListMirrors:output_type -> duban.federation.v1.ListMirrorsResponse
+	16, // 22: duban.federation.v1.FederationService.GetBracket:output_type -> duban.federation.v1.Bracket
+	17, // 23: duban.federation.v1.FederationService.GetEvidence:output_type -> duban.federation.v1.Evidence
+	17, // 24: duban.federation.v1.FederationService.GetReceipt:output_type -> duban.federation.v1.Evidence
+	18, // 25: duban.federation.v1.FederationService.Replicate:output_type -> duban.federation.v1.ReplicateResponse
+	13, // [13:26] is the sub-list for method output_type
+	0,  // [0:13] is the sub-list for method input_type
 	0,  // [0:0] is the sub-list for extension type_name
 	0,  // [0:0] is the sub-list for extension extendee
 	0,  // [0:0] is the sub-list for field type_name

@@ -29,6 +29,7 @@ const (
 	FederationService_SuspendInstallation_FullMethodName = "/duban.federation.v1.FederationService/SuspendInstallation"
 	FederationService_ResumeInstallation_FullMethodName  = "/duban.federation.v1.FederationService/ResumeInstallation"
 	FederationService_RevokeInstallation_FullMethodName  = "/duban.federation.v1.FederationService/RevokeInstallation"
+	FederationService_ReenrolInstallation_FullMethodName = "/duban.federation.v1.FederationService/ReenrolInstallation"
 	FederationService_ListMirrors_FullMethodName         = "/duban.federation.v1.FederationService/ListMirrors"
 	FederationService_GetBracket_FullMethodName          = "/duban.federation.v1.FederationService/GetBracket"
 	FederationService_GetEvidence_FullMethodName         = "/duban.federation.v1.FederationService/GetEvidence"
@@ -57,9 +58,12 @@ type FederationServiceClient interface {
 	SuspendInstallation(ctx context.Context, in *SuspendInstallationRequest, opts ...grpc.CallOption) (*Installation, error)
 	// Takes again what an installation pushes (恢复接收).
 	ResumeInstallation(ctx context.Context, in *ResumeInstallationRequest, opts ...grpc.CallOption) (*Installation, error)
-	// Never again believes an installation's keys (永久停止信任). What was cosigned
-	// before stays valid and readable.
+	// Never again believes an installation's keys (永久停止信任), and ends its stream. What
+	// was cosigned before stays valid and readable.
 	RevokeInstallation(ctx context.Context, in *RevokeInstallationRequest, opts ...grpc.CallOption) (*Installation, error)
+	// Enrols a revoked installation again, with other keys (重新登记下级系统): its logs go on in
+	// new eras, which must carry on all that is mirrored of them.
+	ReenrolInstallation(ctx context.Context, in *ReenrolInstallationRequest, opts ...grpc.CallOption) (*Installation, error)
 	// Lists the mirrored logs (列出镜像日志), of installations enrolled here and of
 	// those below them: how much is here, how long ago each was heard of, which
 	// is silent (失联) or frozen.
@@ -157,6 +161,16 @@ func (c *federationServiceClient) RevokeInstallation(ctx context.Context, in *Re
 	return out, nil
 }
 
+func (c *federationServiceClient) ReenrolInstallation(ctx context.Context, in *ReenrolInstallationRequest, opts ...grpc.CallOption) (*Installation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Installation)
+	err := c.cc.Invoke(ctx, FederationService_ReenrolInstallation_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *federationServiceClient) ListMirrors(ctx context.Context, in *ListMirrorsRequest, opts ...grpc.CallOption) (*ListMirrorsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListMirrorsResponse)
@@ -231,9 +245,12 @@ type FederationServiceServer interface {
 	SuspendInstallation(context.Context, *SuspendInstallationRequest) (*Installation, error)
 	// Takes again what an installation pushes (恢复接收).
 	ResumeInstallation(context.Context, *ResumeInstallationRequest) (*Installation, error)
-	// Never again believes an installation's keys (永久停止信任). What was cosigned
-	// before stays valid and readable.
+	// Never again believes an installation's keys (永久停止信任), and ends its stream. What
+	// was cosigned before stays valid and readable.
 	RevokeInstallation(context.Context, *RevokeInstallationRequest) (*Installation, error)
+	// Enrols a revoked installation again, with other keys (重新登记下级系统): its logs go on in
+	// new eras, which must carry on all that is mirrored of them.
+	ReenrolInstallation(context.Context, *ReenrolInstallationRequest) (*Installation, error)
 	// Lists the mirrored logs (列出镜像日志), of installations enrolled here and of
 	// those below them: how much is here, how long ago each was heard of, which
 	// is silent (失联) or frozen.
@@ -281,6 +298,9 @@ func (UnimplementedFederationServiceServer) ResumeInstallation(context.Context, 
 }
 func (UnimplementedFederationServiceServer) RevokeInstallation(context.Context, *RevokeInstallationRequest) (*Installation, error) {
 	return nil, status.Error(codes.Unimplemented, "method RevokeInstallation not implemented")
+}
+func (UnimplementedFederationServiceServer) ReenrolInstallation(context.Context, *ReenrolInstallationRequest) (*Installation, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReenrolInstallation not implemented")
 }
 func (UnimplementedFederationServiceServer) ListMirrors(context.Context, *ListMirrorsRequest) (*ListMirrorsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListMirrors not implemented")
@@ -444,6 +464,24 @@ func _FederationService_RevokeInstallation_Handler(srv interface{}, ctx context.
 	return interceptor(ctx, in, info, handler)
 }
 
+func _FederationService_ReenrolInstallation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReenrolInstallationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FederationServiceServer).ReenrolInstallation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FederationService_ReenrolInstallation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FederationServiceServer).ReenrolInstallation(ctx, req.(*ReenrolInstallationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _FederationService_ListMirrors_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListMirrorsRequest)
 	if err := dec(in); err != nil {
@@ -557,6 +595,10 @@ var FederationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "RevokeInstallation",
 			Handler:    _FederationService_RevokeInstallation_Handler,
+		},
+		{
+			MethodName: "ReenrolInstallation",
+			Handler:    _FederationService_ReenrolInstallation_Handler,
 		},
 		{
 			MethodName: "ListMirrors",

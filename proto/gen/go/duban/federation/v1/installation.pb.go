@@ -43,7 +43,8 @@ const (
 	// The log by which the installation shows who it is, that of the service
 	// federation, is not among them.
 	Reason_REASON_LOG_MISSING Reason = 5
-	// The unit is unknown, the root, or another installation's already.
+	// The unit is unknown, the root, or another installation's already: one that is
+	// revoked and has brought something keeps it.
 	Reason_REASON_INSTALLATION_UNIT_REFUSED Reason = 6
 	// The move is not possible from this state.
 	Reason_REASON_INSTALLATION_ILLEGAL_MOVE Reason = 7
@@ -56,6 +57,8 @@ const (
 	Reason_REASON_STREAM_ENDED Reason = 10
 	// Nothing speaks against the log.
 	Reason_REASON_LOG_EVIDENCE_NONE Reason = 11
+	// The key was revoked, of this installation or of another.
+	Reason_REASON_KEY_REVOKED Reason = 12
 )
 
 // Enum value maps for Reason.
@@ -73,6 +76,7 @@ var (
 		9:  "REASON_STREAM_RUNNING",
 		10: "REASON_STREAM_ENDED",
 		11: "REASON_LOG_EVIDENCE_NONE",
+		12: "REASON_KEY_REVOKED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                    0,
@@ -87,6 +91,7 @@ var (
 		"REASON_STREAM_RUNNING":                 9,
 		"REASON_STREAM_ENDED":                   10,
 		"REASON_LOG_EVIDENCE_NONE":              11,
+		"REASON_KEY_REVOKED":                    12,
 	}
 )
 
@@ -127,7 +132,7 @@ const (
 	Installation_STATE_ACTIVE Installation_State = 1
 	// 暂停: nothing is taken until it is resumed.
 	Installation_STATE_SUSPENDED Installation_State = 2
-	// 作废: its keys are never believed again.
+	// 作废: its keys are never believed again; with others it may be enrolled again.
 	Installation_STATE_REVOKED Installation_State = 3
 )
 
@@ -189,7 +194,7 @@ type Installation struct {
 	Logs []*EnrolledLog `protobuf:"bytes,4,rep,name=logs,proto3" json:"logs,omitempty"`
 	// Whether its logs are taken.
 	State Installation_State `protobuf:"varint,5,opt,name=state,proto3,enum=duban.federation.v1.Installation_State" json:"state,omitempty"`
-	// Why it was suspended or revoked.
+	// Why it was suspended or revoked, or enrolled again after that.
 	Reason string `protobuf:"bytes,6,opt,name=reason,proto3" json:"reason,omitempty"`
 	// When it was enrolled.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
@@ -300,7 +305,9 @@ type EnrolledLog struct {
 	// province/installation/service/era
 	Origin string `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
 	// The key in note format, named by the origin.
-	VerifierKey   string `protobuf:"bytes,2,opt,name=verifier_key,json=verifierKey,proto3" json:"verifier_key,omitempty"`
+	VerifierKey string `protobuf:"bytes,2,opt,name=verifier_key,json=verifierKey,proto3" json:"verifier_key,omitempty"`
+	// Since when the key is not believed any more, nor ever again; absent: it is.
+	RevokeTime    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=revoke_time,json=revokeTime,proto3" json:"revoke_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -347,6 +354,13 @@ func (x *EnrolledLog) GetVerifierKey() string {
 		return x.VerifierKey
 	}
 	return ""
+}
+
+func (x *EnrolledLog) GetRevokeTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RevokeTime
+	}
+	return nil
 }
 
 // Request for CreateInstallation.
@@ -897,6 +911,98 @@ func (x *RevokeInstallationRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Request for ReenrolInstallation.
+type ReenrolInstallationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// installations/{installation}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// All logs in which it goes on, each in an era after those that are enrolled and with
+	// a key that never was.
+	Logs []*EnrolledLog `protobuf:"bytes,2,rep,name=logs,proto3" json:"logs,omitempty"`
+	// Why it is believed again.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// If set, the installation must still have it (AIP-154).
+	Etag string `protobuf:"bytes,4,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Repeats with the same id get the first answer (AIP-155).
+	RequestId string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing (AIP-163).
+	ValidateOnly  bool `protobuf:"varint,6,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReenrolInstallationRequest) Reset() {
+	*x = ReenrolInstallationRequest{}
+	mi := &file_duban_federation_v1_installation_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReenrolInstallationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReenrolInstallationRequest) ProtoMessage() {}
+
+func (x *ReenrolInstallationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_federation_v1_installation_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReenrolInstallationRequest.ProtoReflect.Descriptor instead.
+func (*ReenrolInstallationRequest) Descriptor() ([]byte, []int) {
+	return file_duban_federation_v1_installation_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ReenrolInstallationRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ReenrolInstallationRequest) GetLogs() []*EnrolledLog {
+	if x != nil {
+		return x.Logs
+	}
+	return nil
+}
+
+func (x *ReenrolInstallationRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ReenrolInstallationRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *ReenrolInstallationRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *ReenrolInstallationRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 var File_duban_federation_v1_installation_proto protoreflect.FileDescriptor
 
 const file_duban_federation_v1_installation_proto_rawDesc = "" +
@@ -923,12 +1029,14 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\x0fSTATE_SUSPENDED\x10\x02\x1a\n" +
 	"\x9a\xb2\x19\x06暂停\x12\x1d\n" +
 	"\rSTATE_REVOKED\x10\x03\x1a\n" +
-	"\x9a\xb2\x19\x06作废\"`\n" +
+	"\x9a\xb2\x19\x06作废\"\xa2\x01\n" +
 	"\vEnrolledLog\x12\"\n" +
 	"\x06origin\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xff\x01R\x06origin\x12-\n" +
 	"\fverifier_key\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x90\x03R\vverifierKey\"\xb8\x01\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x90\x03R\vverifierKey\x12@\n" +
+	"\vrevoke_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"revokeTime\"\xb8\x01\n" +
 	"\x19CreateInstallationRequest\x12M\n" +
 	"\finstallation\x18\x01 \x01(\v2!.duban.federation.v1.InstallationB\x06\xbaH\x03\xc8\x01\x01R\finstallation\x12'\n" +
 	"\n" +
@@ -973,21 +1081,32 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\x04etag\x18\x03 \x01(\tR\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly*\xac\x0e\n" +
+	"\rvalidate_only\x18\x05 \x01(\bR\fvalidateOnly\"\x83\x02\n" +
+	"\x1aReenrolInstallationRequest\x12\x1d\n" +
+	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x04name\x12@\n" +
+	"\x04logs\x18\x02 \x03(\v2 .duban.federation.v1.EnrolledLogB\n" +
+	"\xbaH\a\x92\x01\x04\b\x01\x10@R\x04logs\x12\"\n" +
+	"\x06reason\x18\x03 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\x06reason\x12\x12\n" +
+	"\x04etag\x18\x04 \x01(\tR\x04etag\x12'\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly*\xf4\x0f\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12j\n" +
 	"\x1aREASON_INSTALLATION_EXISTS\x10\x01\x1aJ\x92\xb2\x19F\b\x04\x12\x1b该机构系统已登记。\x1a%The installation is enrolled already.\x12\xce\x01\n" +
 	"\x15REASON_ORIGIN_INVALID\x10\x02\x1a\xb2\x01\x92\xb2\x19\xad\x01\b\x01\x12Z日志来源须为“省级域名/机构编号/服务/纪元”，且同属一个机构。\x1aMAn origin must be province/installation/service/era, all of one installation.\x12\xa2\x01\n" +
 	"\x12REASON_KEY_INVALID\x10\x03\x1a\x89\x01\x92\xb2\x19\x84\x01\b\x01\x12<验证公钥无效，或其名称与日志来源不一致。\x1aBThe verification key is invalid, or not named by the log's origin.\x12\x8b\x01\n" +
 	"\x13REASON_LOG_REPEATED\x10\x04\x1ar\x92\xb2\x19n\b\x01\x126同一日志只能登记一次，公钥不得更换。\x1a2A log is enrolled once, and its key never changes.\x12\x9b\x01\n" +
-	"\x12REASON_LOG_MISSING\x10\x05\x1a\x82\x01\x92\xb2\x19~\b\x01\x129登记的日志中须包含 federation 服务的日志。\x1a?The log of the service federation must be among those enrolled.\x12\xf5\x01\n" +
-	" REASON_INSTALLATION_UNIT_REFUSED\x10\x06\x1a\xce\x01\x92\xb2\x19\xc9\x01\b\x05\x12]该单位不存在、为本机构根单位、下设单位，或已对应其他机构系统。\x1afThe unit does not exist, is the root here, has units beneath it, or is another installation's already.\x12\xd4\x01\n" +
+	"\x12REASON_LOG_MISSING\x10\x05\x1a\x82\x01\x92\xb2\x19~\b\x01\x129登记的日志中须包含 federation 服务的日志。\x1a?The log of the service federation must be among those enrolled.\x12\xc4\x02\n" +
+	" REASON_INSTALLATION_UNIT_REFUSED\x10\x06\x1a\x9d\x02\x92\xb2\x19\x98\x02\b\x05\x12\x87\x01该单位不存在、为本机构根单位、下设单位，或已对应其他机构系统；该系统已作废的，请重新登记。\x1a\x89\x01The unit does not exist, is the root here, has units beneath it, or is another installation's already; enrol that again if it is revoked.\x12\xd4\x01\n" +
 	" REASON_INSTALLATION_ILLEGAL_MOVE\x10\a\x1a\xad\x01\x92\xb2\x19\xa8\x01\b\x05\x12X机构系统目前为“{state}”，不能执行“{move}”操作，请重新读取。\x1aJThe installation is {state}, which does not allow \"{move}\": read it again.\x12\x85\x01\n" +
 	"%REASON_INSTALLATION_SIGNATURE_REFUSED\x10\b\x1aZ\x92\xb2\x19V\b\t\x12'无法确认该机构系统的身份。\x1a)The installation has not shown who it is.\x12\xaa\x01\n" +
 	"\x15REASON_STREAM_RUNNING\x10\t\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\b\x12?该机构系统已有一条上报连接，可能存在克隆。\x1aDAnother stream of the installation is open; it may have been cloned.\x12n\n" +
 	"\x13REASON_STREAM_ENDED\x10\n" +
 	"\x1aU\x92\xb2\x19Q\b\b\x12*上报连接已结束，请重新连接。\x1a!The stream has ended; dial again.\x12\x87\x01\n" +
-	"\x18REASON_LOG_EVIDENCE_NONE\x10\v\x1ai\x92\xb2\x19e\b\x05\x12*该日志没有异常，不存在证据。\x1a5Nothing speaks against the log: there is no evidence.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/federation/v1;federationv1b\x06proto3"
+	"\x18REASON_LOG_EVIDENCE_NONE\x10\v\x1ai\x92\xb2\x19e\b\x05\x12*该日志没有异常，不存在证据。\x1a5Nothing speaks against the log: there is no evidence.\x12w\n" +
+	"\x12REASON_KEY_REVOKED\x10\f\x1a_\x92\xb2\x19[\b\x05\x12$该密钥已作废，不得再用。\x1a1The key was revoked, and is never believed again.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/federation/v1;federationv1b\x06proto3"
 
 var (
 	file_duban_federation_v1_installation_proto_rawDescOnce sync.Once
@@ -1002,7 +1121,7 @@ func file_duban_federation_v1_installation_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_federation_v1_installation_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_duban_federation_v1_installation_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_duban_federation_v1_installation_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_duban_federation_v1_installation_proto_goTypes = []any{
 	(Reason)(0),                        // 0: duban.federation.v1.Reason
 	(Installation_State)(0),            // 1: duban.federation.v1.Installation.State
@@ -1016,21 +1135,24 @@ var file_duban_federation_v1_installation_proto_goTypes = []any{
 	(*SuspendInstallationRequest)(nil), // 9: duban.federation.v1.SuspendInstallationRequest
 	(*ResumeInstallationRequest)(nil),  // 10: duban.federation.v1.ResumeInstallationRequest
 	(*RevokeInstallationRequest)(nil),  // 11: duban.federation.v1.RevokeInstallationRequest
-	(*timestamppb.Timestamp)(nil),      // 12: google.protobuf.Timestamp
+	(*ReenrolInstallationRequest)(nil), // 12: duban.federation.v1.ReenrolInstallationRequest
+	(*timestamppb.Timestamp)(nil),      // 13: google.protobuf.Timestamp
 }
 var file_duban_federation_v1_installation_proto_depIdxs = []int32{
 	3,  // 0: duban.federation.v1.Installation.logs:type_name -> duban.federation.v1.EnrolledLog
 	1,  // 1: duban.federation.v1.Installation.state:type_name -> duban.federation.v1.Installation.State
-	12, // 2: duban.federation.v1.Installation.create_time:type_name -> google.protobuf.Timestamp
-	12, // 3: duban.federation.v1.Installation.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 4: duban.federation.v1.CreateInstallationRequest.installation:type_name -> duban.federation.v1.Installation
-	2,  // 5: duban.federation.v1.ListInstallationsResponse.installations:type_name -> duban.federation.v1.Installation
-	3,  // 6: duban.federation.v1.ExtendInstallationRequest.logs:type_name -> duban.federation.v1.EnrolledLog
-	7,  // [7:7] is the sub-list for method output_type
-	7,  // [7:7] is the sub-list for method input_type
-	7,  // [7:7] is the sub-list for extension type_name
-	7,  // [7:7] is the sub-list for extension extendee
-	0,  // [0:7] is the sub-list for field type_name
+	13, // 2: duban.federation.v1.Installation.create_time:type_name -> google.protobuf.Timestamp
+	13, // 3: duban.federation.v1.Installation.update_time:type_name -> google.protobuf.Timestamp
+	13, // 4: duban.federation.v1.EnrolledLog.revoke_time:type_name -> google.protobuf.Timestamp
+	2,  // 5: duban.federation.v1.CreateInstallationRequest.installation:type_name -> duban.federation.v1.Installation
+	2,  // 6: duban.federation.v1.ListInstallationsResponse.installations:type_name -> duban.federation.v1.Installation
+	3,  // 7: duban.federation.v1.ExtendInstallationRequest.logs:type_name -> duban.federation.v1.EnrolledLog
+	3,  // 8: duban.federation.v1.ReenrolInstallationRequest.logs:type_name -> duban.federation.v1.EnrolledLog
+	9,  // [9:9] is the sub-list for method output_type
+	9,  // [9:9] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_installation_proto_init() }
@@ -1044,7 +1166,7 @@ func file_duban_federation_v1_installation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_federation_v1_installation_proto_rawDesc), len(file_duban_federation_v1_installation_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -778,7 +778,7 @@ func (x *ListMirrorsResponse) GetNextPageToken() string {
 // Request for GetBracket.
 type GetBracketRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// installations/{installation}/mirrors/{service}
+	// installations/{installation}/mirrors/{service}, or {service}.{era} of an era that ended
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// The entry's index.
 	Seq           uint64 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
@@ -918,7 +918,7 @@ func (x *Bracket) GetEffectiveTime() *timestamppb.Timestamp {
 // Request for GetEvidence.
 type GetEvidenceRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// installations/{installation}/mirrors/{service}
+	// installations/{installation}/mirrors/{service}, or {service}.{era} of an era that ended
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

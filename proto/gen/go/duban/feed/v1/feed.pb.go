@@ -430,7 +430,7 @@ func (x *Opening) GetPayload() []byte {
 }
 
 // An era of a log (日志纪元), opened because the log was restored and what it had beyond
-// that cannot be had back. Entries and tree go on; from the entry that says this on,
+// that cannot be had back, or because its key is another from here on. Entries and tree go on; from the entry that says this on,
 // checkpoints bear the new origin, and none is signed any more under the one before.
 // The first era of a log has none.
 type Era struct {
@@ -449,9 +449,12 @@ type Era struct {
 	// units/{unit}/members/{member}: the two who approved it.
 	Approvers []string `protobuf:"bytes,6,rep,name=approvers,proto3" json:"approvers,omitempty"`
 	// When it was opened.
-	CreateTime    *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// The key that verifies previous_note, in note format, if the log's is another from here
+	// on: of all notes since the key changed before.
+	PreviousVerifierKey string `protobuf:"bytes,8,opt,name=previous_verifier_key,json=previousVerifierKey,proto3" json:"previous_verifier_key,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Era) Reset() {
@@ -531,6 +534,13 @@ func (x *Era) GetCreateTime() *timestamppb.Timestamp {
 		return x.CreateTime
 	}
 	return nil
+}
+
+func (x *Era) GetPreviousVerifierKey() string {
+	if x != nil {
+		return x.PreviousVerifierKey
+	}
+	return ""
 }
 
 // A feed's signed size and root.
@@ -756,7 +766,7 @@ func (x *OpenedCommitment) GetOpening() *Opening {
 type GetCheckpointRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// feeds/{service}, or feeds/{installation}.{service} for the mirror of a lower
-	// installation's.
+	// installation's, with .{era} for an era that ended.
 	Name          string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -803,7 +813,7 @@ func (x *GetCheckpointRequest) GetName() string {
 type ListRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// feeds/{service}, or feeds/{installation}.{service} for the mirror of a lower
-	// installation's.
+	// installation's, with .{era} for an era that ended.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// The first index wanted.
 	Start uint64 `protobuf:"varint,2,opt,name=start,proto3" json:"start,omitempty"`
@@ -952,7 +962,7 @@ func (x *ListRecordsResponse) GetSize() uint64 {
 type GetProofRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// feeds/{service}, or feeds/{installation}.{service} for the mirror of a lower
-	// installation's.
+	// installation's, with .{era} for an era that ended.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// The size of the tree that the proof is about; 0 means the newest.
 	Size uint64 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"`
@@ -1216,7 +1226,7 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\x06digest\x18\x02 \x01(\fR\x06digest\"7\n" +
 	"\aOpening\x12\x12\n" +
 	"\x04salt\x18\x01 \x01(\fR\x04salt\x12\x18\n" +
-	"\apayload\x18\x02 \x01(\fR\apayload\"\xfc\x01\n" +
+	"\apayload\x18\x02 \x01(\fR\apayload\"\xb0\x02\n" +
 	"\x03Era\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12'\n" +
@@ -1225,7 +1235,8 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\x06reason\x18\x05 \x01(\tR\x06reason\x12\x1c\n" +
 	"\tapprovers\x18\x06 \x03(\tR\tapprovers\x12@\n" +
 	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
-	"createTime\"\xc3\x01\n" +
+	"createTime\x122\n" +
+	"\x15previous_verifier_key\x18\b \x01(\tR\x13previousVerifierKey\"\xc3\x01\n" +
 	"\n" +
 	"Checkpoint\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
@@ -1241,11 +1252,11 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\bopenings\x18\x03 \x03(\v2\x1f.duban.feed.v1.OpenedCommitmentR\bopenings\"Z\n" +
 	"\x10OpenedCommitment\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x120\n" +
-	"\aopening\x18\x02 \x01(\v2\x16.duban.feed.v1.OpeningR\aopening\"c\n" +
-	"\x14GetCheckpointRequest\x12K\n" +
-	"\x04name\x18\x01 \x01(\tB7\xbaH4r220^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}$R\x04name\"\xf6\x01\n" +
-	"\x12ListRecordsRequest\x12O\n" +
-	"\x06parent\x18\x01 \x01(\tB7\xbaH4r220^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}$R\x06parent\x12\x14\n" +
+	"\aopening\x18\x02 \x01(\v2\x16.duban.feed.v1.OpeningR\aopening\"x\n" +
+	"\x14GetCheckpointRequest\x12`\n" +
+	"\x04name\x18\x01 \x01(\tBL\xbaHIrG2E^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}([.][1-9][0-9]{0,9})?$R\x04name\"\x8b\x02\n" +
+	"\x12ListRecordsRequest\x12d\n" +
+	"\x06parent\x18\x01 \x01(\tBL\xbaHIrG2E^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}([.][1-9][0-9]{0,9})?$R\x06parent\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x04R\x05start\x12$\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12;\n" +
 	"\x04wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b\x1e2\x00R\x04wait\x12\x16\n" +
@@ -1254,9 +1265,9 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\arecords\x18\x01 \x03(\v2\x15.duban.feed.v1.RecordR\arecords\x12\x1d\n" +
 	"\n" +
 	"next_start\x18\x02 \x01(\x04R\tnextStart\x12\x12\n" +
-	"\x04size\x18\x03 \x01(\x04R\x04size\"\xaf\x01\n" +
-	"\x0fGetProofRequest\x12O\n" +
-	"\x06parent\x18\x01 \x01(\tB7\xbaH4r220^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}$R\x06parent\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\"\xc4\x01\n" +
+	"\x0fGetProofRequest\x12d\n" +
+	"\x06parent\x18\x01 \x01(\tBL\xbaHIrG2E^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}([.][1-9][0-9]{0,9})?$R\x06parent\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
 	"\x03seq\x18\x03 \x01(\x04H\x00R\x03seq\x12\x16\n" +
 	"\x05first\x18\x04 \x01(\x04H\x00R\x05firstB\v\n" +

@@ -1,0 +1,253 @@
+package server_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/suite"
+)
+
+// renews lets a node's logs go on in another era, under another key.
+func (n *node) renews() {
+	n.t.Helper()
+	n.close()
+	was := map[string]string{}
+	for _, role := range roles {
+		was[role] = n.origin(role)
+	}
+	n.era, n.secret = n.era+1, n.secret+" renewed"
+	n.open()
+	for _, role := range roles {
+		e := &feedv1.Era{Name: "feeds/" + role + "/eras/2", PreviousOrigin: was[role], Origin: n.origin(role), Reason: "核对"}
+		n.put(role, "feed.era.opened.v1", e.GetName(), e)
+	}
+}
+
+// changes keeps what the rules make of the enrolment of the lower node.
+func (n *node) changes(t *testing.T, in *federationv1.Installation, err error) *federationv1.Installation {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.put("federation", "federation.installation.changed.v1", in.GetName(), in)
+	return in
+}
+
+// opened opens a stream as the node is now, and is welcomed.
+func opened(t *testing.T, up federationv1.FederationServiceClient, h *federationv1.Hello) grpc.BidiStreamingClient[federationv1.ReplicateRequest, federationv1.ReplicateResponse] {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	t.Cleanup(cancel)
+	stream, err := up.Replicate(ctx)
+	if err == nil {
+		err = stream.Send(hello(h))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := stream.Recv(); err != nil || m.GetWelcome() == nil {
+		t.Fatalf("the greeting is answered %v, %v", m, err)
+	}
+	return stream
+}
+
+// TestAStreamOfARevokedKeyEnds with the next message, whatever that is about, so that who was
+// believed by the key keeps nobody out: also once the installation is enrolled again.
+func TestAStreamOfARevokedKeyEnds(t *testing.T) {
+	for _, relayed := range []bool{false, true} {
+		for _, again := range []bool{false, true} {
+			t.Run(fmt.Sprintf("relayed %v, again %v", relayed, again), func(t *testing.T) {
+				t.Parallel()
+				upper, lower, low := newNode(t, "510000"), newNode(t, "510100"), newNode(t, "510104")
+				in, err := federation.Enrol(enrolment(t, lower))
+				in = upper.changes(t, in, err)
+				lower.enrol(low)
+				low.work(3)
+				lower.work(3)
+				low.push(lower.up(), lower.cosigner().VerifierKey())
+				agrees(t, lower, low, "rectification")
+				stop := lower.push(upper.up(), upper.cosigner().VerifierKey())
+				agrees(t, upper, lower, "rectification")
+				agrees(t, upper, low, "rectification")
+				stop()
+				eventually(t, "its stream has ended above", func() bool {
+					return say(t, upper, hello(greeting(t, lower, upper))).GetWelcome() != nil
+				})
+				origin := lower.origin("rectification")
+				if relayed {
+					origin = low.origin("rectification")
+				}
+				ends(t, upper, lower, origin, func() {
+					in, err = federation.Revoke(in, "密钥失窃", upper.now())
+					in = upper.changes(t, in, err)
+					if again {
+						lower.renews()
+						in, err = federation.Reenrol(in, enrolment(t, lower).GetLogs(), "核对", upper.now())
+						upper.changes(t, in, err)
+					}
+				})
+				if again {
+					lower.push(upper.up(), upper.cosigner().VerifierKey())
+					agrees(t, upper, lower, "rectification")
+					agrees(t, upper, lower, "federation")
+				}
+			})
+		}
+	}
+}
+
+// ends checks that what was fetched of a log on a stream is not after a change.
+func ends(t *testing.T, upper, lower *node, origin string, change func()) {
+	t.Helper()
+	stream := opened(t, upper.up(), greeting(t, lower, upper))
+	fetch := func() (*federationv1.ReplicateResponse, error) {
+		err := stream.Send(&federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Fetch{Fetch: &federationv1.Fetch{Origin: origin}}})
+		if err != nil {
+			return nil, err
+		}
+		return stream.Recv()
+	}
+	if m, err := fetch(); err != nil || len(m.GetEntries().GetRecords()) == 0 {
+		t.Errorf("before: %v, %v", m, err)
+	}
+	change()
+	if m, err := fetch(); err == nil {
+		t.Errorf("it goes on with %v", m)
+	}
+}
+
+// TestAForkIsOfTheKeyThatWasRevoked: the log that goes on under another is not accused of it,
+// what was proved stays, and so does what is proved of both.
+func TestAForkIsOfTheKeyThatWasRevoked(t *testing.T) {
+	upper, lower := newNode(t, "510000"), newNode(t, "510100")
+	in, err := federation.Enrol(enrolment(t, lower))
+	in = upper.changes(t, in, err)
+	lower.work(5)
+	lower.close()
+	clone := lower.backup()
+	lower.open()
+	lower.work(4)
+	stop := lower.push(upper.up(), upper.cosigner().VerifierKey())
+	agrees(t, upper, lower, "rectification")
+	stop()
+	lower.close()
+	honest := lower.backup()
+	clone()
+	lower.open()
+	lower.work(6)
+	stop = lower.push(upper.up(), upper.cosigner().VerifierKey())
+	mirror, trusted := "510100.rectification", keys(upper, lower)
+	eventually(t, "the log is frozen", func() bool { return upper.row(mirror).GetState() == federationv1.Mirror_STATE_FROZEN })
+	stop()
+	was := upper.evidence(mirror)
+	in, err = federation.Revoke(in, "密钥失窃", upper.now())
+	in = upper.changes(t, in, err)
+	lower.close()
+	honest()
+	lower.open()
+	lower.renews()
+	in, err = federation.Reenrol(in, enrolment(t, lower).GetLogs(), "核对", upper.now())
+	upper.changes(t, in, err)
+	lower.close()
+	clone = lower.backup()
+	lower.open()
+	lower.work(2)
+	stop = lower.push(upper.up(), upper.cosigner().VerifierKey())
+	agrees(t, upper, lower, "rectification")
+	if row := upper.row(mirror); row.GetState() != federationv1.Mirror_STATE_ACTIVE || row.GetOrigin() != lower.origin("rectification") {
+		t.Errorf("the mirror is %v, want it ACTIVE in the new era", row)
+	}
+	if now := upper.evidence(mirror); !proto.Equal(now, was) || worth(t, now, trusted).Verdict != federation.Forked {
+		t.Errorf("the evidence is %v, and was %v", now, was)
+	}
+	for _, role := range roles {
+		agrees(t, upper, lower, role)
+	}
+	stop()
+	if name, found := rechecked(t, upper); name != "" {
+		t.Errorf("%s is wrong: %+v", name, found.First)
+	}
+	lower.close()
+	clone()
+	lower.open()
+	lower.work(3) // and forks once more
+	lower.push(upper.up(), upper.cosigner().VerifierKey())
+	eventually(t, "the log is frozen again", func() bool { return upper.row(mirror).GetState() == federationv1.Mirror_STATE_FROZEN })
+	if now := upper.evidence(mirror + ".1"); !proto.Equal(now, was) {
+		t.Errorf("the evidence of before is %v, and was %v", now, was)
+	}
+	if now := upper.evidence(mirror); now.GetOrigin() != lower.origin("rectification") {
+		t.Errorf("the evidence of now is of %s", now.GetOrigin())
+	}
+}
+
+// TestARevocationEndsTheStream at once, and the key is believed under no name again.
+func TestARevocationEndsTheStream(t *testing.T) {
+	province := &bureau{folder: t.TempDir(), set: func(c *suite.Config) { c.Installation = "edu.example/510000" }}
+	province.run(t)
+	province.InitializeAs("root", organizationv1.Unit_KIND_PROVINCE)
+	province.Unit("510100", province.Root, organizationv1.Unit_KIND_CITY)
+	province.Unit("510200", province.Root, organizationv1.Unit_KIND_CITY)
+	lower, client := newNode(t, "510100"), province.federation(province.SecurityAdmin)
+	in, err := client.CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: enrolment(t, lower)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := lower.stated(lower)
+	said.To, _, _ = strings.Cut(province.identity(t).Cosigner, "+")
+	stream := opened(t, client, lower.greets(t, said))
+	if _, err := client.RevokeInstallation(t.Context(), &federationv1.RevokeInstallationRequest{Name: in.GetName(), Reason: "密钥失窃"}); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := stream.Recv(); err == nil || !strings.Contains(err.Error(), "dial again") {
+		t.Errorf("the stream goes on with %v, %v", m, err)
+	}
+	other := newNode(t, "510200")
+	other.close()
+	other.secret = lower.secret
+	other.open()
+	_, err = client.CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: enrolment(t, other)})
+	if err == nil || !strings.Contains(err.Error(), "revoked") {
+		t.Errorf("the key under another name: %v", err)
+	}
+}
+
+// TestARenewalFurtherDownIsRelayed: whoever is above those who enrolled it again takes its logs
+// by the new key, as their own log says.
+func TestARenewalFurtherDownIsRelayed(t *testing.T) {
+	top, middle, low := newNode(t, "510000"), newNode(t, "510100"), newNode(t, "510104")
+	top.enrol(middle)
+	in, err := federation.Enrol(enrolment(t, low))
+	in = middle.changes(t, in, err)
+	low.work(5)
+	stop := low.push(middle.up(), middle.cosigner().VerifierKey())
+	middle.push(top.up(), top.cosigner().VerifierKey())
+	agrees(t, middle, low, "rectification")
+	agrees(t, top, low, "rectification")
+	stop()
+	in, err = federation.Revoke(in, "密钥失窃", middle.now())
+	in = middle.changes(t, in, err)
+	low.renews()
+	in, err = federation.Reenrol(in, enrolment(t, low).GetLogs(), "核对", middle.now())
+	middle.changes(t, in, err)
+	low.work(3)
+	low.push(middle.up(), middle.cosigner().VerifierKey())
+	agrees(t, middle, low, "rectification")
+	agrees(t, top, low, "rectification")
+	if row := top.row("510104.rectification"); row.GetOrigin() != low.origin("rectification") || row.GetVia() != "installations/510100" {
+		t.Errorf("at the top it is %v", row)
+	}
+	if e := top.evidence("510104.rectification"); e != nil {
+		t.Errorf("it stands accused: %v", e)
+	}
+}
