@@ -27,7 +27,10 @@ func NewBracket(without, with time.Time, claimed Claimed) *federationv1.Bracket 
 	}
 	if !without.IsZero() {
 		b.WithoutTime = timestamppb.New(without)
-		b.Backdated = claimed.before(without.Add(-Slack))
+		b.Backdated = claimed.before(without)
+	}
+	if !claimed.Recorded.IsZero() {
+		b.RecordTime = timestamppb.New(claimed.Recorded)
 	}
 	if !with.IsZero() {
 		b.WithTime = timestamppb.New(with)
@@ -41,6 +44,9 @@ type Claimed struct {
 	At time.Time
 	// Effective is since when it counts; zero if that is no real time.
 	Effective time.Time
+	// Recorded is the earliest moment that its record says a service has set in it, of those that
+	// are too old and did not stand in it before; zero if there is none.
+	Recorded time.Time
 }
 
 // ClaimedBy is what the entry claims to one that goes by a simulated clock, or by real time.
@@ -52,10 +58,17 @@ func ClaimedBy(e *feedv1.Entry, simulated bool) Claimed {
 	return c
 }
 
-// before says whether the entry claims to be of before a moment, in what it took effect by
-// the whole day: what is to have no fine time took effect as its day began.
-func (c Claimed) before(t time.Time) bool {
-	return c.At.Before(t) || !c.Effective.IsZero() && calendar.On(c.Effective).End().Before(t)
+// before says whether the entry claims to be of before a head that was shown without it.
+func (c Claimed) before(without time.Time) bool {
+	return c.At.Before(without.Add(-Slack)) || Over(c.Effective, without) || Over(c.Recorded, without)
+}
+
+// Over says whether the day of a moment was over when a head was shown, by more than Slack.
+// The whole day counts: what is to have no fine time took effect as its day began. The zero
+// time is none.
+func Over(moment, shown time.Time) bool {
+	shown = shown.Add(-Slack)
+	return !moment.IsZero() && moment.Before(shown) && calendar.On(moment).End().Before(shown)
 }
 
 // Silent says whether a log that was heard of at that time is to be called

@@ -21,6 +21,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/dated"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/store"
@@ -88,7 +89,7 @@ func (m mirror) check(ctx context.Context) (report fsck.Report, err error) {
 	}
 	report, err = fsck.Check(ctx, m.engine, fsck.Expect{
 		Verifier: verifier, Mirror: &fsck.Mirror{Covers: func(size uint64, root tlog.Hash) error { return m.covers(ctx, size, root) }},
-		Schema: store.Schema{Buckets: []string{cosignedBucket, shownBucket, coverBucket}},
+		Schema: store.Schema{Buckets: []string{cosignedBucket, shownBucket, coverBucket, dated.Bucket}},
 	})
 	if err != nil {
 		return report, err

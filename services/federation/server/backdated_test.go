@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
@@ -53,6 +54,54 @@ func TestWhatTookEffectBeforeIsBackdated(t *testing.T) {
 		if want := uint64(0); w.Service == "rectification" && w.Backdated != 1 || w.Service != "rectification" && w.Backdated != want {
 			t.Errorf("%s is watched with %d backdated entries", w.Service, w.Backdated)
 		}
+	}
+}
+
+// TestARecordThatSaysItIsOlderIsBackdated: entered today, it counts from the day on which it is
+// to have been created; whoever works on it then dates nothing back. The bracket says which it
+// is, also once the log goes on in another era, in which it is not counted twice.
+func TestARecordThatSaysItIsOlderIsBackdated(t *testing.T) {
+	upper, lower := newNode(t, "510000"), newNode(t, "510100")
+	in, err := federation.Enrol(enrolment(t, lower))
+	in = upper.changes(t, in, err)
+	lower.work(3)
+	stop := lower.push(upper.up(), upper.cosigner().VerifierKey())
+	agrees(t, upper, lower, "rectification")
+	p := problem("problems/back", "补记")
+	p.CreateTime = timestamppb.New(lower.now().AddDate(0, -2, 0))
+	for range 2 {
+		lower.put("rectification", "rectification.problem.updated.v1", p.GetName(), p)
+		agrees(t, upper, lower, "rectification")
+		p.UpdateTime = timestamppb.New(lower.now())
+	}
+	upper.tells(map[uint64]*timestamppb.Timestamp{2: nil, 3: p.GetCreateTime(), 4: nil})
+	stop()
+	in, err = federation.Revoke(in, "密钥失窃", upper.now())
+	in = upper.changes(t, in, err)
+	lower.renews()
+	in, err = federation.Reenrol(in, enrolment(t, lower).GetLogs(), "核对", upper.now())
+	upper.changes(t, in, err)
+	lower.push(upper.up(), upper.cosigner().VerifierKey())
+	agrees(t, upper, lower, "rectification")
+	lower.put("rectification", "rectification.problem.updated.v1", p.GetName(), p)
+	agrees(t, upper, lower, "rectification")
+	upper.tells(map[uint64]*timestamppb.Timestamp{2: nil, 3: p.GetCreateTime(), 4: nil, 5: nil, 6: nil})
+}
+
+// tells holds the ledger's brackets against what its records say: the entry 3 alone is dated back.
+func (n *node) tells(recorded map[uint64]*timestamppb.Timestamp) {
+	n.t.Helper()
+	if row := n.row("510100.rectification"); row.GetBackdatedCount() != 1 || row.GetBackdatedSeqs()[0] != 3 {
+		n.t.Errorf("%d are backdated, %v; want the entry 3", row.GetBackdatedCount(), row.GetBackdatedSeqs())
+	}
+	for seq, want := range recorded {
+		b, err := n.up().GetBracket(n.t.Context(), &federationv1.GetBracketRequest{Name: "installations/510100/mirrors/rectification", Seq: seq})
+		if err != nil || b.GetBackdated() != (want != nil) || want != nil && b.GetWithoutTime() == nil || !proto.Equal(b.GetRecordTime(), want) {
+			n.t.Errorf("the bracket of the entry %d is %v, %v; want one whose record says %v", seq, b, err, want)
+		}
+	}
+	if name, found := rechecked(n.t, n); name != "" {
+		n.t.Errorf("%s is wrong: %+v", name, found.First)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/dated"
 	"github.com/duban-project/duban/services/federation/witness"
 	"github.com/duban-project/duban/services/internal/feed"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
@@ -231,9 +232,7 @@ func (h *held) cosigned(size uint64, now, shown time.Time) error {
 // is known from that. What another relays was shown by that one, and its installation may not have
 // been heard of: nothing is known of when it was without.
 func (h *held) bracket(seq uint64) (without, with time.Time, err error) {
-	if h.was != nil && seq < h.was.size {
-		return h.was.bracket(seq)
-	}
+	h = h.of(seq)
 	if h.row == nil || h.row.GetVia() == "installations/"+h.origin.Installation {
 		if without, err = first(h.tx, shownBucket, ^seq); err != nil {
 			return without, with, err
@@ -241,6 +240,19 @@ func (h *held) bracket(seq uint64) (without, with time.Time, err error) {
 	}
 	with, err = first(h.tx, cosignedBucket, seq+1)
 	return without, with, err
+}
+
+// of finds the mirror that had the entry first: that of an era before, if it was there.
+func (h *held) of(seq uint64) *held {
+	if h.was != nil && seq < h.was.size {
+		return h.was.of(seq)
+	}
+	return h
+}
+
+// dated holds against brackets what entries claim of their time.
+func (h *held) dated(simulated bool) dated.Mirror {
+	return dated.Mirror{Tx: h.tx, Log: h.log, Simulated: simulated}
 }
 
 // first reads the first moment in the bucket from the number on.

@@ -23,6 +23,7 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 	"google.golang.org/protobuf/proto"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
@@ -176,12 +177,17 @@ func asService(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler
 	if strings.HasSuffix(info.FullMethod, "/ListMirrors") {
 		name = "services/aggregation"
 	}
+	if strings.HasSuffix(info.FullMethod, "/GetBracket") {
+		name = auditor
+	}
 	a, err := authz.Enter(units{}, methods[info.FullMethod], authn.Principal{Name: name})
 	if err != nil {
 		return nil, err
 	}
 	return handler(authz.With(ctx, a), req)
 }
+
+const auditor = "units/root/members/auditor"
 
 // units is a tree in which every unit stands beneath the root, but for those two
 // levels down.
@@ -196,6 +202,13 @@ func (units) Position() uint64              { return 0 }
 func (units) Path(unit string) []string     { return []string{unit, "units/root"} }
 func (units) CatchUp(context.Context) error { return nil }
 func (units) Subtree(name string) []string  { return []string{name} }
+
+func (units) Grants(who string) []authz.Grant {
+	if who != auditor {
+		return nil
+	}
+	return []authz.Grant{{Name: "roleGrants/auditor", Role: accessv1.Role_ROLE_AUDITOR, Unit: "units/root"}}
+}
 
 func (u units) Unit(name string) *organizationv1.Unit {
 	if u.at == "510000" && !strings.HasSuffix(name, "00") {

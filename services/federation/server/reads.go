@@ -81,9 +81,10 @@ func (s *Service) GetBracket(ctx context.Context, req *federationv1.GetBracketRe
 			return err
 		}
 		without, with, err := m.bracket(req.GetSeq())
-		b = federation.NewBracket(without, with, federation.ClaimedBy(e, s.parts.Simulated))
+		claimed, err2 := m.of(req.GetSeq()).dated(s.parts.Simulated).Claimed(e)
+		b = federation.NewBracket(without, with, claimed)
 		b.Backdated = b.Backdated || slices.Contains(m.row.GetBackdatedSeqs(), e.GetSeq())
-		return err
+		return errors.Join(err, err2)
 	})
 	return b, err
 }

@@ -40,7 +40,7 @@ func tampered(t *testing.T, n *node, bucket, key string, change func([]byte) []b
 }
 
 // rechecked returns the first mirror that is wrong.
-func rechecked(t *testing.T, n *node) (name string, found fsck.Report) {
+func rechecked(t testing.TB, n *node) (name string, found fsck.Report) {
 	t.Helper()
 	entries := uint64(0)
 	n.must(recheck.Check(t.Context(), n.engines["federation"], n.cosigner().VerifierKey(), func(mirror string, r fsck.Report) {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 
@@ -189,15 +188,7 @@ func (c *session) date(m *held, run []*feedv1.Entry) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range run {
-		if !federation.NewBracket(without, time.Time{}, federation.ClaimedBy(e, c.s.parts.Simulated)).GetBackdated() {
-			continue
-		}
-		if m.row.BackdatedCount++; len(m.row.GetBackdatedSeqs()) < federation.MaxListed {
-			m.row.BackdatedSeqs = append(m.row.BackdatedSeqs, e.GetSeq())
-		}
-	}
-	return nil
+	return m.dated(c.s.parts.Simulated).Count(m.row, run, without)
 }
 
 // office is the label of what is sealed and goes upward all the same.

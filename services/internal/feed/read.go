@@ -40,6 +40,23 @@ func (l *Log) Records(tx store.Tx, start uint64, max int) ([]*feedv1.Record, err
 	return run, nil
 }
 
+// Newest returns the newest entry of a subject, or nil if there is none.
+func (l *Log) Newest(tx store.Tx, subject string) (*feedv1.Entry, error) {
+	t, err := readTail(tx, subject)
+	if err != nil || t.rev == 0 {
+		return nil, err
+	}
+	b, err := tx.Get(EntriesBucket, store.Number(t.seq))
+	if err != nil {
+		return nil, fmt.Errorf("reading the newest entry of %s: %w", subject, err)
+	}
+	e := &feedv1.Entry{}
+	if err := proto.Unmarshal(b, e); err != nil {
+		return nil, fmt.Errorf("decoding entry %d: %w", t.seq, err)
+	}
+	return e, nil
+}
+
 // Root returns the root of the tree of that size, or ErrRange.
 func (l *Log) Root(tx store.Tx, size uint64) (tlog.Hash, error) {
 	if err := l.within(tx, size); err != nil {

@@ -60,6 +60,9 @@ func told(t *testing.T, s *suitetest.Suite) {
 	}
 	s.Stop()
 	agree(t, s.Folder)
+	if n := suitetest.Honest(t, s.Folder); n < 1000 {
+		t.Errorf("the year has %d entries", n)
+	}
 }
 
 // agree holds what is left on disk against itself: every record is the fold of

@@ -1479,7 +1479,7 @@ const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\x04Veto\x12%\n" +
 	"\asubject\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\asubject\x121\n" +
 	"\x04code\x18\x02 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\x04code\x12%\n" +
-	"\bdocument\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\bdocument\"\xbc\t\n" +
+	"\bdocument\x18\x03 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\bdocument\"\xcb\t\n" +
 	"\x06Result\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x14\n" +
 	"\x05round\x18\x02 \x01(\tR\x05round\x12\x12\n" +
@@ -1502,11 +1502,11 @@ const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\rredistributed\x18\x11 \x01(\bR\rredistributed\x121\n" +
 	"\x06vetoes\x18\x12 \x03(\v2\x19.duban.evaluation.v1.VetoR\x06vetoes\x12X\n" +
 	"\x13credential_strength\x18\x13 \x01(\x0e2'.duban.evaluation.v1.CredentialStrengthR\x12credentialStrength\x12J\n" +
-	"\x11credential_notice\x18\x14 \x01(\v2\x1d.duban.evaluation.v1.SentenceR\x10credentialNotice\x12=\n" +
-	"\fpublish_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\vpublishTime\x12;\n" +
-	"\vcreate_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12;\n" +
-	"\vupdate_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"\x11credential_notice\x18\x14 \x01(\v2\x1d.duban.evaluation.v1.SentenceR\x10credentialNotice\x12B\n" +
+	"\fpublish_time\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\vpublishTime\x12@\n" +
+	"\vcreate_time\x18\x16 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
+	"createTime\x12@\n" +
+	"\vupdate_time\x18\x17 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
 	"\x04etag\x18\x18 \x01(\tR\x04etag\"h\n" +
 	"\aOutcome\x12\x17\n" +

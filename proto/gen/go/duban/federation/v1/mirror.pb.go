@@ -841,11 +841,16 @@ type Bracket struct {
 	// When the entry says it was written.
 	ClaimedTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=claimed_time,json=claimedTime,proto3" json:"claimed_time,omitempty"`
 	// 倒签嫌疑: it claims to be older than a head that was shown without it, by more
-	// than two heartbeats, or to have taken effect on a day before. Of what is relayed:
+	// than two heartbeats, or to have taken effect on a day before, or its record says
+	// that something happened to it then (record_time). Of what is relayed:
 	// whether it is among the first 100 that who relays it lists.
 	Backdated bool `protobuf:"varint,4,opt,name=backdated,proto3" json:"backdated,omitempty"`
 	// Since when the entry says it counts; absent if time there is made up.
 	EffectiveTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=effective_time,json=effectiveTime,proto3" json:"effective_time,omitempty"`
+	// The earliest moment that a service is to have set in the record, such as its
+	// create_time, on a day that was over when the head without it was shown, and
+	// that the entry before did not have; absent if there is none.
+	RecordTime    *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=record_time,json=recordTime,proto3" json:"record_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -911,6 +916,13 @@ func (x *Bracket) GetBackdated() bool {
 func (x *Bracket) GetEffectiveTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.EffectiveTime
+	}
+	return nil
+}
+
+func (x *Bracket) GetRecordTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.RecordTime
 	}
 	return nil
 }
@@ -1038,13 +1050,15 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"D\n" +
 	"\x11GetBracketRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\x04name\x12\x10\n" +
-	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xa1\x02\n" +
+	"\x03seq\x18\x02 \x01(\x04R\x03seq\"\xde\x02\n" +
 	"\aBracket\x12=\n" +
 	"\fwithout_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\vwithoutTime\x127\n" +
 	"\twith_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\bwithTime\x12=\n" +
 	"\fclaimed_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\vclaimedTime\x12\x1c\n" +
 	"\tbackdated\x18\x04 \x01(\bR\tbackdated\x12A\n" +
-	"\x0eeffective_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\"3\n" +
+	"\x0eeffective_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x12;\n" +
+	"\vrecord_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"recordTime\"3\n" +
 	"\x12GetEvidenceRequest\x12\x1d\n" +
 	"\x04name\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18xR\x04nameBNZLgithub.com/duban-project/duban/proto/gen/go/duban/federation/v1;federationv1b\x06proto3"
 
@@ -1096,11 +1110,12 @@ var file_duban_federation_v1_mirror_proto_depIdxs = []int32{
 	11, // 14: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
 	11, // 15: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
 	11, // 16: duban.federation.v1.Bracket.effective_time:type_name -> google.protobuf.Timestamp
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	11, // 17: duban.federation.v1.Bracket.record_time:type_name -> google.protobuf.Timestamp
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_mirror_proto_init() }
