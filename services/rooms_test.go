@@ -108,7 +108,7 @@ var rules = []struct {
 	{"federation/streams", append(rooms("authn", "fault"), std, proto, root+"federation")},
 	{"federation/own", append(rooms("authz", "store"), std, proto, root+"federation")},
 	{"federation/evidence", append(rooms("store"), std, pb, proto, root+"federation")},
-	{"federation/witness", append(rooms("authz", "change", "feed", "store"), std, pb, proto, root+"federation")},
+	{"federation/witness", append(rooms("change", "feed", "store"), std, pb, proto, root+"federation")},
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
 	// A line that fails, for the tests of whoever speaks over it.
 	{"federation/chaostest", append(rooms("feed"), std, pb, grpc, proto)},
