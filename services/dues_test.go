@@ -259,13 +259,14 @@ func TestUrgesAreHandedOn(t *testing.T) {
 		o.SetTime(time.Now().AddDate(0, 2, 0))
 	}
 	late.Subject = must(district.Aggregation(district.clerk.Key).ListWorkItems(t.Context(), &aggregationv1.ListWorkItemsRequest{Parent: district.Root})).GetWorkItems()[0].GetSubject()
-	above := &aggregationv1.WorkItem{Unit: late.GetUnit(), Action: late.GetAction(), Subject: "installations/510104/" + late.GetSubject()}
+	above := &aggregationv1.WorkItem{Unit: late.GetUnit(), Action: late.GetAction(), Subject: "installations/510104~510104/" + late.GetSubject()}
 	leader := province.Person(province.Root, accessv1.Role_ROLE_LEADER)
 	if err := province.urge(leader.Key, above); err != nil {
 		t.Fatal(err)
 	}
 	city.restart()
-	city.hears(t, city.clerk.Key, above, province.Root)
+	between := &aggregationv1.WorkItem{Unit: late.GetUnit(), Action: late.GetAction(), Subject: "installations/510104/" + late.GetSubject()}
+	city.hears(t, city.clerk.Key, between, province.Root)
 	district.restart()
 	other.restart()
 	district.hears(t, district.clerk.Key, late, province.Root)

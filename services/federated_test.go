@@ -17,6 +17,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -232,7 +233,7 @@ func TestFiguresOfAFederation(t *testing.T) {
 	d.file("units/510104-s1", complaintv1.Complaint_TYPE_REPORT, 2)
 	eventually(t, "nothing is marked as withheld", func() bool {
 		return slices.ContainsFunc(f.province.status(f.province.viewer.Key, "units/510104").GetFreshness(), func(p *aggregationv1.Freshness) bool {
-			return p.GetInstallation() == "installations/510104" && p.GetService() == "complaint" && p.GetWithheld() > 0 && p.GetUnit() == "units/510104"
+			return p.GetInstallation() == "installations/510104~510104" && p.GetService() == "complaint" && p.GetWithheld() > 0 && p.GetUnit() == "units/510104"
 		})
 	})
 	f.province.counts(f.province.Root, f.filed()) // sealed cases are no figures
@@ -253,7 +254,7 @@ func (f *federated) worklists(t *testing.T) {
 		t.Fatalf("the district's worklist has %v", items)
 	}
 	for _, item := range items {
-		if !strings.HasPrefix(item.GetSubject(), "installations/510104/complaints/") || item.GetAction() != aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT {
+		if !strings.HasPrefix(item.GetSubject(), "installations/510104~510104/complaints/") || item.GetAction() != aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT {
 			t.Errorf("what awaits the district is %v", item)
 		}
 	}
@@ -315,7 +316,7 @@ func (f *federated) siblings(t *testing.T) {
 		}
 	}
 	for _, part := range f.province.status(f.province.viewer.Key, "units/510200").GetFreshness() {
-		if part.GetInstallation() == "installations/510100" || part.GetInstallation() == "installations/510104" {
+		if part.GetInstallation() == "installations/510100" || part.GetInstallation() == "installations/510104~510104" {
 			t.Errorf("the other city's status names %v", part)
 		}
 	}
@@ -420,7 +421,7 @@ func TestRemoteUnitsAreReadAndNotWritten(t *testing.T) {
 		u, err = org.GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: school})
 		return err == nil
 	})
-	if u.GetInstallation() != "installations/510104" || u.GetParent() != "units/510104" {
+	if u.GetInstallation() != "installations/510104~510104" || u.GetParent() != "units/510104" {
 		t.Errorf("the school as the province sees it: %v", u)
 	}
 	var list []*organizationv1.Unit
@@ -486,8 +487,10 @@ func TestUnitsThatAreTakenAreRefused(t *testing.T) {
 	f.province.counts(f.province.Root, before+2)
 	f.province.counts(stolen, 3)
 	mirrors := must(federationv1.NewFederationServiceClient(f.province.As(f.province.Auditor)).
-		ListMirrors(t.Context(), &federationv1.ListMirrorsRequest{Parent: "installations/510204"})).GetMirrors()
-	at := slices.IndexFunc(mirrors, func(m *federationv1.Mirror) bool { return m.GetName() == "installations/510204/mirrors/organization" })
+		ListMirrors(t.Context(), &federationv1.ListMirrorsRequest{Parent: "installations/510204~510204"})).GetMirrors()
+	at := slices.IndexFunc(mirrors, func(m *federationv1.Mirror) bool {
+		return m.GetName() == "installations/510204~510204/mirrors/organization"
+	})
 	if at < 0 || mirrors[at].GetRefusedCount() != 1 || mirrors[at].GetRefusedUnits()[0].GetReason() != federationv1.RefusedUnit_REASON_TAKEN {
 		t.Errorf("what was refused is not shown: %v", mirrors)
 	}
@@ -500,3 +503,56 @@ func TestUnitsThatAreTakenAreRefused(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// TestADistrictGoesOverToAnotherCity: what it had counted counts on, beneath the other city since
+// it lies there, and nothing of it twice.
+func TestADistrictGoesOverToAnotherCity(t *testing.T) {
+	f := newFederation(t)
+	d, school := f.districts[0], "units/510104-s1"
+	f.province.counts(f.province.Root, f.filed())
+	f.province.counts(f.one.Root, 11)
+	d.Stop()
+	enrolled := func(o *seat) federationv1.FederationServiceClient {
+		return federationv1.NewFederationServiceClient(o.As(o.SecurityAdmin))
+	}
+	must(enrolled(f.one).RevokeInstallation(t.Context(), &federationv1.RevokeInstallationRequest{Name: "installations/510104", Reason: "划入他市"}))
+	given := f.one.size("federation")
+	eventually(t, "that it was given up is not known above", func() bool { return f.province.size("510100.federation") >= given })
+	f.two.Unit("510104", f.two.Root, organizationv1.Unit_KIND_DISTRICT)
+	in := must(upkeep.ReadIdentity(d.config())).Installation
+	in.DisplayName, in.Unit = "演示下级机构", d.Root
+	must(enrolled(f.two).CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: in}))
+	cosigner := must(upkeep.ReadIdentity(f.two.config())).Cosigner
+	set := d.set
+	d.set = func(c *suite.Config) {
+		set(c)
+		c.Federation.Parent = suite.Parent{Address: f.two.GRPC, Cosigner: cosigner, Plaintext: true}
+	}
+	d.restart()
+	d.file(school, complaintv1.Complaint_TYPE_COMPLAINT, 4)
+	f.two.counts(school, 7)
+	f.province.counts(school, 7)
+	f.province.counts(f.province.Root, f.filed())
+	f.province.counts(f.two.Root, 16)
+	mirrors := must(federationv1.NewFederationServiceClient(f.province.As(f.province.Auditor)).
+		ListMirrors(t.Context(), &federationv1.ListMirrorsRequest{Parent: "installations/510104~510104"})).GetMirrors()
+	for _, m := range mirrors {
+		if m.GetVia() != "installations/510200" || m.GetState() != federationv1.Mirror_STATE_ACTIVE || m.GetRefusedCount() > 0 {
+			t.Errorf("it is mirrored as %v", m)
+		}
+	}
+	f.province.Stop()
+	if err := upkeep.Recount(t.Context(), f.province.config()); err != nil {
+		t.Error(err)
+	}
+}
+
+// size is how many entries a feed has.
+func (o *seat) size(name string) uint64 {
+	o.T.Helper()
+	cp, err := feedv1.NewFeedServiceClient(o.As(o.Auditor)).GetCheckpoint(o.T.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/" + name})
+	if err != nil {
+		return 0
+	}
+	return cp.GetSize()
+}

@@ -109,7 +109,7 @@ var rules = []struct {
 	{"federation/own", append(rooms("authz", "store"), std, proto, root+"federation")},
 	{"federation/evidence", append(rooms("store"), std, pb, proto, root+"federation")},
 	{"federation/dated", append(rooms("feed", "store"), std, pb, proto, root+"federation", "google.golang.org/genproto/googleapis/api/annotations")},
-	{"federation/witness", append(rooms("authz", "change", "feed", "store"), std, pb, proto, root+"federation")},
+	{"federation/witness", append(rooms("change", "feed", "store"), std, pb, proto, root+"federation")},
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},
 	// A line that fails, for the tests of whoever speaks over it.
 	{"federation/chaostest", append(rooms("feed"), std, pb, grpc, proto)},

@@ -44,6 +44,7 @@ type Origin struct {
 	Installation string // 510104
 	Service      string // rectification
 	Era          uint64 // from 1
+	Unit         string // of an installation further down: the id of the unit that is its root, 510104
 }
 
 // ParseOrigin parts the name of a log.
@@ -51,7 +52,7 @@ func ParseOrigin(s string) (o Origin, ok bool) {
 	log, era, numbered := feed.SplitOrigin(s)
 	name, service := cutLast(log)
 	place, installation, named := SplitName(name)
-	o = Origin{place, installation, service, era}
+	o = Origin{Place: place, Installation: installation, Service: service, Era: era}
 	return o, named && numbered && serviceShape.MatchString(service)
 }
 
@@ -62,11 +63,11 @@ func cutLast(s string) (before, last string) {
 }
 
 // Mirror is the name of the log's mirror.
-func (o Origin) Mirror() string { return "installations/" + o.Installation + "/mirrors/" + o.Service }
+func (o Origin) Mirror() string { return o.Of() + "/mirrors/" + o.Service }
 
 // Feed is under which name, after feeds/, the feed API reads the log's mirror. Of
 // several eras it is the newest.
-func (o Origin) Feed() string { return o.Installation + "." + o.Service }
+func (o Origin) Feed() string { return strings.TrimPrefix(o.Of(), "installations/") + "." + o.Service }
 
 // Past is the name by which the feed API reads the mirror in the origin's era, also when a
 // later one is there.

@@ -83,11 +83,10 @@ type Above func(installation, below string) bool
 // the installation of the name home, in their order. A parent counts only if it is
 // an installation's above.
 func Read(tx store.Tx, home, campaign string, above Above) ([]string, error) {
-	seen, todo := map[string]bool{}, []string{named(home, campaign)}
+	seen, todo := map[string]bool{}, []string{campaign}
 	for len(todo) > 0 && len(seen) < maxJoined {
-		parent := todo[0]
+		of, parent := named(home, todo[0])
 		todo = todo[1:]
-		of, _, _ := strings.Cut(parent, "/campaigns/")
 		from, to := store.Prefix(parent + zero)
 		for e, err := range tx.Scan(joinsBucket, from, to) {
 			if err != nil {
@@ -96,7 +95,7 @@ func Read(tx store.Tx, home, campaign string, above Above) ([]string, error) {
 			installation, child, _ := strings.Cut(string(e.Key[len(from):]), zero)
 			if !seen[child] && (of == home || above(of, installation)) {
 				seen[child] = true
-				todo = append(todo, named(home, child))
+				todo = append(todo, child)
 			}
 		}
 	}
@@ -104,11 +103,13 @@ func Read(tx store.Tx, home, campaign string, above Above) ([]string, error) {
 	return slices.Sorted(maps.Keys(seen)), nil
 }
 
-// named is the name by which campaigns below name one that is asked for here.
-func named(home, campaign string) string {
+// named is whose campaign it is that is asked for here, and the name by which campaigns below
+// name it: an installation by its own id, as they know no other of that name above them.
+func named(home, campaign string) (of, name string) {
 	id := strings.TrimPrefix(campaign, "campaigns/")
 	if installation, id, below := strings.Cut(id, "."); below {
-		return "installations/" + installation + "/campaigns/" + id
+		known, _, _ := strings.Cut(installation, "~")
+		return "installations/" + installation, "installations/" + known + "/campaigns/" + id
 	}
-	return home + "/campaigns/" + id
+	return home, home + "/campaigns/" + id
 }

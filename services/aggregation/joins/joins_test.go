@@ -58,6 +58,32 @@ func TestCampaignsCountWithThoseAbove(t *testing.T) {
 	}
 }
 
+// An installation further down has its unit in its name here, and names its parents by their ids
+// alone: another of that id, which does not lie above it, gets nothing of it.
+func TestCampaignsFurtherDownNameIdsAlone(t *testing.T) {
+	const between, low, other = "installations/5101~5101", "installations/510104~510104", "installations/5101~made-up"
+	engine := empty(t)
+	join(t, engine, func(tx store.Tx) error {
+		return errors.Join(
+			joins.Join(tx, between, "campaigns/c", province+"/campaigns/p"), joins.Join(tx, other, "campaigns/c", "installations/52/campaigns/p"),
+			joins.Join(tx, low, "campaigns/d", "installations/5101/campaigns/c"))
+	})
+	var got [][]string
+	err := engine.View(t.Context(), func(tx store.Tx) error {
+		for _, asked := range []string{"campaigns/p", "campaigns/5101~5101.c", "campaigns/5101~made-up.c"} {
+			list, err := joins.Read(tx, province, asked, func(installation, below string) bool { return installation == between && below == low })
+			if err != nil {
+				return err
+			}
+			got = append(got, list)
+		}
+		return nil
+	})
+	if diff := cmp.Diff([][]string{{"campaigns/510104~510104.d", "campaigns/5101~5101.c"}, {"campaigns/510104~510104.d"}, nil}, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 // What names itself, or each other, ends; and no installation fills a campaign.
 func TestJoinsAreBounded(t *testing.T) {
 	engine := empty(t)

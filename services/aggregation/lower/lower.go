@@ -7,6 +7,7 @@ package lower
 
 import (
 	"encoding/binary"
+	"slices"
 	"strings"
 
 	"github.com/duban-project/duban/services/internal/store"
@@ -14,7 +15,7 @@ import (
 
 // The buckets and what is in them; parts of keys are parted by 0x00.
 const (
-	ownersBucket   = "figures.owners"   // unit → its installation, or "" for this one
+	ownersBucket   = "figures.owners"   // unit → its installations in their order, by 0x00; "" is this one
 	refusedBucket  = "figures.refused"  // installation, unit → nothing
 	withheldBucket = "figures.withheld" // feed → how many sealed parts stayed below
 	headsBucket    = "figures.reports"  // installation and report → Report without rows
@@ -38,13 +39,21 @@ const (
 	NotTheirs
 )
 
-// Own notes which installation keeps the records of a unit; "" for this one. Who
-// has it first keeps it.
+// Own notes which installation keeps the records of a unit; "" for this one. Who had it before
+// goes on telling of what it has: federation and organization judge who may have it.
 func Own(tx store.Tx, unit, installation string) error {
-	if _, there, err := store.Seek(tx, ownersBucket, []byte(unit)); err != nil || there {
+	before, there, err := store.Seek(tx, ownersBucket, []byte(unit))
+	if err != nil || there && owns(before, installation) {
 		return err
 	}
+	if there {
+		installation = string(before) + zero + installation
+	}
 	return tx.Put(ownersBucket, []byte(unit), []byte(installation))
+}
+
+func owns(owners []byte, installation string) bool {
+	return slices.Contains(strings.Split(string(owners), zero), installation)
 }
 
 // Refuse notes that a unit of an installation has no place in the tree.
@@ -57,8 +66,8 @@ func StandingOf(tx store.Tx, unit, installation, root string) (Standing, error) 
 	if unit == root {
 		return Theirs, nil
 	}
-	owner, there, err := store.Seek(tx, ownersBucket, []byte(unit))
-	if there && string(owner) == installation {
+	owners, there, err := store.Seek(tx, ownersBucket, []byte(unit))
+	if there && owns(owners, installation) {
 		return Theirs, nil
 	}
 	if err == nil && !there {

@@ -31,7 +31,7 @@ func (c *count) told(installation string, body proto.Message, at *timestamppb.Ti
 		}
 	case *federationv1.Installation:
 		if installation == "" || !c.tree.IsRoot(b.GetUnit()) && c.tree.Has(installation, b.GetUnit()) {
-			c.tree.SetRoot(b.GetUnit(), hold.Short(b.GetName()))
+			c.tree.SetRoot(b.GetUnit(), root(installation, b))
 		}
 	case *campaignv1.Campaign:
 		c.parts.Take(installation, b)
@@ -43,6 +43,14 @@ func (c *count) told(installation string, body proto.Message, at *timestamppb.Ti
 		return false
 	}
 	return true
+}
+
+// root is the name here of an installation that one has enrolled: "" is this one.
+func root(by string, b *federationv1.Installation) string {
+	if by == "" {
+		return hold.Short(b.GetName())
+	}
+	return hold.Short(b.GetName()) + "~" + hold.Short(b.GetUnit())
 }
 
 // unit takes in where a unit lies. Of the root of an installation below, what the
@@ -69,11 +77,8 @@ func (c *count) lies(u *organizationv1.Unit, since *timestamppb.Timestamp) {
 // effect there.
 func (c *count) remote(r *federationv1.RemoteUnit) {
 	u := r.GetUnit()
-	if u == nil {
-		c.tree.Owns(hold.Short(r.GetInstallation()), "units/"+hold.Short(r.GetName()))
-		return
-	}
-	if c.tree.Owns(hold.Short(r.GetInstallation()), u.GetName()) && (!c.later(r.GetEffectiveTime()) || !c.tree.Lain(u.GetName())) {
+	c.tree.Gets(hold.Short(r.GetInstallation()), "units/"+hold.Short(r.GetName()))
+	if u != nil && (!c.later(r.GetEffectiveTime()) || !c.tree.Lain(u.GetName())) {
 		c.lies(u, r.GetEffectiveTime())
 	}
 }

@@ -68,7 +68,7 @@ type Service struct {
 var Schema = store.Schema{
 	Indexes: indexes(),
 	Buckets: slices.Concat(figures.Buckets, joins.Buckets, lower.Buckets, worklist.Buckets, desk.Buckets),
-	First:   9, // since reports tally how many rows are inconsistent, and stocks are released
+	First:   10, // since installations further down are known by their unit too
 }
 
 func indexes() map[string][]string {

@@ -64,7 +64,7 @@ func (u *Urging) TakeUrges(ctx context.Context, req *aggregationv1.TakeUrgesRequ
 
 // take keeps what was urged above, unless that is known, or awaits the unit no more.
 func (u *Urging) take(tx *change.Tx, said *aggregationv1.Urge) error {
-	subject := strings.TrimPrefix(said.GetSubject(), u.Home+"/")
+	subject := u.here(said.GetSubject())
 	item, err := u.awaited(tx, said.GetUnit(), subject, said.GetAction())
 	if err != nil {
 		return err
@@ -77,4 +77,22 @@ func (u *Urging) take(tx *change.Tx, said *aggregationv1.Urge) error {
 		_, err = u.urges.PutAs(tx, "work_item.urged", urge)
 	}
 	return err
+}
+
+// here is the name here of what is of an installation below by its name above: there it is
+// known by its unit too, here it is this one, or may be enrolled here.
+func (u *Urging) here(subject string) string {
+	subject = strings.TrimPrefix(subject, u.Home+"/")
+	named, rest, _ := strings.Cut(strings.TrimPrefix(subject, "installations/"), "/")
+	id, unit, further := strings.Cut(named, "~")
+	switch name := "installations/" + id; {
+	case !further:
+		return subject
+	case name == u.Home && "units/"+unit == u.directory.Root():
+		return rest
+	case name == u.directory.Installation("units/"+unit):
+		return name + "/" + rest
+	default:
+		return subject
+	}
 }

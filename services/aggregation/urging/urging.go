@@ -18,6 +18,9 @@ import (
 
 // Directory knows the units as they are now.
 type Directory interface {
+	Root() string
+	// Installation is the installation below that keeps what lies beneath the unit, or "".
+	Installation(unit string) string
 	// Path lists the unit and those above it.
 	Path(name string) []string
 	CatchUp(context.Context) error

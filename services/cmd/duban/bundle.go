@@ -212,7 +212,7 @@ func verifyAnswers(answers []*federationv1.ReplicateResponse, keys federation.Ke
 		var f federation.Finding
 		switch a, r := m.GetAck(), m.GetReject(); {
 		case a.GetNote() != "":
-			f = federation.VerifyNote(a.GetOrigin(), a.GetNote(), keys)
+			f = federation.VerifyNote(federation.OriginOf(a.GetOrigin()), a.GetNote(), keys)
 		case r.GetEvidence() != nil:
 			f = federation.Verify(r.GetEvidence(), keys)
 		default:

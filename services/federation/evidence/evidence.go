@@ -14,16 +14,17 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Bucket is where it lies: 510104.rectification → Evidence; once there is some about a later
-// era, 510104.rectification.1.
+// Bucket is where it lies: 510100.rectification → Evidence; once there is some about a later
+// era, 510100.rectification.1.
 const Bucket = "evidence"
 
-// Keep keeps evidence about a log. That of an era before stays beside it.
-func Keep(tx store.Tx, e *federationv1.Evidence) error {
-	o, _ := federation.ParseOrigin(e.GetOrigin())
+// Keep keeps evidence about a log, which is pushed by that name. That of an era before stays
+// beside it.
+func Keep(tx store.Tx, log string, e *federationv1.Evidence) error {
+	o, _ := federation.ParseLog(log)
 	was, err := read(tx, o.Feed())
 	if err == nil && was.GetOrigin() != e.GetOrigin() {
-		of, _ := federation.ParseOrigin(was.GetOrigin())
+		of, _ := federation.ParseLog(federation.Relayed(was.GetOrigin(), o.Unit))
 		err = put(tx, of.Past(), was)
 	}
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
@@ -32,13 +33,13 @@ func Keep(tx store.Tx, e *federationv1.Evidence) error {
 	return put(tx, o.Feed(), e)
 }
 
-// Of reads what is proved against the log of that origin, or store.ErrNotFound. What was
-// proved of it in another era is nothing against this one.
-func Of(tx store.Tx, origin string) (*federationv1.Evidence, error) {
-	o, _ := federation.ParseOrigin(origin)
+// Of reads what is proved against the log that is pushed by that name, or store.ErrNotFound. What
+// was proved of it in another era is nothing against this one.
+func Of(tx store.Tx, log string) (*federationv1.Evidence, error) {
+	o, _ := federation.ParseLog(log)
 	for _, key := range []string{o.Feed(), o.Past()} {
 		e, err := read(tx, key)
-		if err == nil && e.GetOrigin() != origin || errors.Is(err, store.ErrNotFound) {
+		if err == nil && e.GetOrigin() != federation.OriginOf(log) || errors.Is(err, store.ErrNotFound) {
 			continue
 		}
 		return e, err
@@ -47,9 +48,9 @@ func Of(tx store.Tx, origin string) (*federationv1.Evidence, error) {
 }
 
 // Forget drops what Of reads.
-func Forget(tx store.Tx, origin string) error {
-	o, _ := federation.ParseOrigin(origin)
-	if e, err := read(tx, o.Feed()); err != nil || e.GetOrigin() != origin {
+func Forget(tx store.Tx, log string) error {
+	o, _ := federation.ParseLog(log)
+	if e, err := read(tx, o.Feed()); err != nil || e.GetOrigin() != federation.OriginOf(log) {
 		return err
 	}
 	return tx.Delete(Bucket, []byte(o.Feed()))

@@ -19,7 +19,7 @@ import (
 // outgoing is one log on its way upward.
 type outgoing struct {
 	name   string // rectification
-	origin string
+	origin string // as it is pushed: see federation.Relayed
 	key    string // verifies the log's checkpoints, in note format
 	first  *feedv1.Checkpoint
 
@@ -34,8 +34,8 @@ type outgoing struct {
 	kept time.Time // when a cosigned note was kept last
 }
 
-func newOutgoing(name string, cp *feedv1.Checkpoint) *outgoing {
-	return &outgoing{name: name, origin: cp.GetOrigin(), key: cp.GetVerifierKey(), first: cp, news: make(chan struct{}, 1)}
+func newOutgoing(of federation.Upward, cp *feedv1.Checkpoint) *outgoing {
+	return &outgoing{name: of.Feed, origin: federation.Relayed(cp.GetOrigin(), of.Unit), key: cp.GetVerifierKey(), first: cp, news: make(chan struct{}, 1)}
 }
 
 // own says whether it is one of the installation's own logs.
@@ -105,7 +105,7 @@ func (o *outgoing) await(ctx context.Context, s *session, cp *feedv1.Checkpoint)
 			continue
 		}
 		shown = s.Now()
-		if err := s.send(&federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Beat{Beat: &federationv1.Beat{Head: head(cp)}}}); err != nil {
+		if err := s.send(&federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Beat{Beat: &federationv1.Beat{Head: o.head(cp)}}}); err != nil {
 			return nil, err
 		}
 	}

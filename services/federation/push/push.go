@@ -20,6 +20,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/feed"
 )
 
@@ -36,7 +37,7 @@ type Config struct {
 	Feeds feedv1.FeedServiceClient
 	// Names returns the feeds to push, such as "rectification" and, of a lower
 	// installation, "510104.rectification".
-	Names func(context.Context) ([]string, error)
+	Names func(context.Context) ([]federation.Upward, error)
 	// Sign signs with the key of the log of the service federation.
 	Sign func(text string) ([]byte, error)
 	// Now is real time.
@@ -116,21 +117,22 @@ func (c *Config) greeting(ctx context.Context, recipient string) (*federationv1.
 	}
 	hello := &federationv1.Hello{Installation: c.Installation}
 	logs := make([]*outgoing, 0, len(names))
-	for _, name := range names {
-		cp, err := c.Feeds.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + name})
+	for _, of := range names {
+		cp, err := c.Feeds.GetCheckpoint(ctx, &feedv1.GetCheckpointRequest{Name: "feeds/" + of.Feed})
 		if err != nil {
-			return nil, nil, fmt.Errorf("reading the head of %s: %w", name, err)
+			return nil, nil, fmt.Errorf("reading the head of %s: %w", of.Feed, err)
 		}
-		logs = append(logs, newOutgoing(name, cp))
-		hello.Logs = append(hello.Logs, head(cp))
+		o := newOutgoing(of, cp)
+		logs = append(logs, o)
+		hello.Logs = append(hello.Logs, o.head(cp))
 	}
 	hello.Statement, err = c.state(logs, recipient)
 	return hello, logs, err
 }
 
 // head is what of a checkpoint is shown. An empty log has nothing to show.
-func head(cp *feedv1.Checkpoint) *federationv1.Head {
-	h := &federationv1.Head{Origin: cp.GetOrigin()}
+func (o *outgoing) head(cp *feedv1.Checkpoint) *federationv1.Head {
+	h := &federationv1.Head{Origin: o.origin}
 	if cp.GetSize() > 0 {
 		h.Note = cp.GetNote()
 	}

@@ -259,7 +259,7 @@ func (s *session) renamed(ctx context.Context, logs []*outgoing) error {
 		if err != nil {
 			return err
 		}
-		if !slices.EqualFunc(names, logs, func(name string, o *outgoing) bool { return name == o.name }) {
+		if !slices.EqualFunc(names, logs, func(of federation.Upward, o *outgoing) bool { return of.Feed == o.name }) {
 			return errAgain
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -19,9 +20,9 @@ import (
 type known struct {
 	rows      map[string]*federationv1.Mirror         // by feed/era, of each feed the newest
 	kept      map[string]bool                         // feed/era that has entries
-	keys      map[string][]string                     // by origin: by which it was enrolled
+	keys      map[string][]string                     // by feed/era: by which it was enrolled
 	origins   map[string]string                       // by feed/era: the log that was enrolled
-	testified map[string]*federationv1.Cosignature    // by origin
+	testified map[string]*federationv1.Cosignature    // by feed/era
 	evidence  map[string]*federationv1.Evidence       // by feed
 	relayed   map[string]*federationv1.Installation   // by name
 	broken    []error                                 // rows that cannot be read
@@ -71,8 +72,8 @@ func decoded[M any, P interface {
 
 func (k *known) readRows(tx store.Tx) error {
 	err := each(k, tx, mirrorsBucket, decoded[federationv1.Mirror], func(name string, m *federationv1.Mirror) {
-		if o, ok := federation.ParseOrigin(m.GetOrigin()); ok && o.Feed() == name {
-			name = nameOf(m.GetOrigin())
+		if o, ok := federation.ParseLog(federation.LogOf(m)); ok && o.Feed() == name {
+			name = nameOf(federation.LogOf(m))
 		}
 		k.rows[name] = m
 	})
@@ -86,21 +87,27 @@ func (k *known) readRows(tx store.Tx) error {
 // cosigned, which the own log's check holds against that log.
 func (k *known) readEnrolled(tx store.Tx) error {
 	bucket := func(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
-	err := each(k, tx, bucket(&federationv1.Installation{}), decoded[federationv1.Installation], func(_ string, in *federationv1.Installation) { k.enrol(in) })
+	err := each(k, tx, bucket(&federationv1.Installation{}), decoded[federationv1.Installation], func(_ string, in *federationv1.Installation) { k.enrol(in, "") })
 	if err != nil {
 		return err
 	}
-	return each(k, tx, bucket(&federationv1.Cosignature{}), decoded[federationv1.Cosignature], func(_ string, c *federationv1.Cosignature) { k.testified[c.GetOrigin()] = c })
+	return each(k, tx, bucket(&federationv1.Cosignature{}), decoded[federationv1.Cosignature], func(name string, c *federationv1.Cosignature) {
+		unit := ""
+		if of, _, _ := strings.Cut(name, "/mirrors/"); strings.Contains(of, "~") {
+			unit = c.GetUnit()
+		}
+		k.testified[nameOf(federation.Relayed(c.GetOrigin(), unit))] = c
+	})
 }
 
-// enrol notes the keys of an installation's logs.
-func (k *known) enrol(in *federationv1.Installation) {
+// enrol notes the keys of an installation's logs; unit is its own if it is relayed.
+func (k *known) enrol(in *federationv1.Installation, unit string) {
 	for _, log := range in.GetLogs() {
-		origin, key := log.GetOrigin(), log.GetVerifierKey()
-		if !slices.Contains(k.keys[origin], key) {
-			k.keys[origin] = append(k.keys[origin], key)
+		name, key := nameOf(federation.Relayed(log.GetOrigin(), unit)), log.GetVerifierKey()
+		if !slices.Contains(k.keys[name], key) {
+			k.keys[name] = append(k.keys[name], key)
 		}
-		k.origins[nameOf(origin)] = origin
+		k.origins[name] = log.GetOrigin()
 	}
 }
 
@@ -141,15 +148,19 @@ func (k *known) readSaid(tx store.Tx, bucket string) error {
 		if proto.Unmarshal(row.Value, e) != nil || !e.GetBody().MessageIs(in) || e.GetBody().UnmarshalTo(in) != nil {
 			continue // what is wrong with the log is told of the log
 		}
-		k.said[in.GetName()] = append(k.said[in.GetName()], in)
-		k.enrol(in)
+		name, ok := federation.Further(in)
+		if !ok {
+			continue // nothing is taken by it
+		}
+		k.said[name] = append(k.said[name], in)
+		k.enrol(in, in.GetUnit())
 	}
 	return nil
 }
 
 func (k *known) readRelayed(tx store.Tx) error {
 	return each(k, tx, relayedBucket, func(b []byte) (*federationv1.Installation, error) {
-		_, rest, _ := bytes.Cut(b, []byte{0})
-		return decoded[federationv1.Installation](rest)
+		parts := bytes.SplitN(b, []byte{0}, 3)
+		return decoded[federationv1.Installation](parts[len(parts)-1])
 	}, func(name string, in *federationv1.Installation) { k.relayed[name] = in })
 }

@@ -179,7 +179,7 @@ func (m mirror) signed() error {
 // told holds what is kept of the mirror elsewhere against it: its row, and what
 // this installation's own log says that it has cosigned.
 func (m mirror) told(entries uint64) error {
-	if c := m.testified[m.origin(m.name)]; c.GetSize() > entries {
+	if c := m.testified[m.name]; c.GetSize() > entries {
 		return fmt.Errorf("%d entries are here, and %d were cosigned", entries, c.GetSize())
 	}
 	row, newest := m.rows[m.name]
@@ -207,7 +207,7 @@ func (k *known) names() []string {
 // log was enrolled, here or by one below whose own log is mirrored.
 func (k *known) trusted(name string) (string, error) {
 	origin := k.origin(name)
-	keys := k.keys[origin]
+	keys := k.keys[name]
 	if len(keys) == 0 {
 		return "", errors.New("nobody has enrolled its log")
 	}
@@ -226,9 +226,9 @@ func (k *known) trusted(name string) (string, error) {
 // origin is the log that is mirrored under a name; "" if it was never enrolled.
 func (k *known) origin(name string) string { return k.origins[name] }
 
-// nameOf is the name of a log's mirror.
-func nameOf(origin string) string {
-	o, _ := federation.ParseOrigin(origin)
+// nameOf is the name of the mirror of a log that is pushed by that name.
+func nameOf(log string) string {
+	o, _ := federation.ParseLog(log)
 	return fmt.Sprintf("%s/%d", o.Feed(), o.Era)
 }
 
@@ -238,13 +238,9 @@ func (k *known) aside(cosigner string) (report fsck.Report) {
 	for _, err := range k.broken {
 		report = wrong(report, err)
 	}
-	logs := map[string]string{}
-	for origin, keys := range k.keys {
-		logs[origin] = keys[0]
-	}
 	for _, feed := range slices.Sorted(maps.Keys(k.evidence)) {
 		e := k.evidence[feed]
-		if f := federation.Verify(e, federation.Keys{Logs: logs, Cosigners: []string{cosigner}}); f.Verdict == federation.Invalid {
+		if f := federation.Verify(e, federation.Keys{Logs: k.logs(feed), Cosigners: []string{cosigner}}); f.Verdict == federation.Invalid {
 			report = wrong(report, fmt.Errorf("the evidence on %s shows nothing: %s", feed, f.What))
 		}
 	}
@@ -255,6 +251,18 @@ func (k *known) aside(cosigner string) (report fsck.Report) {
 		}
 	}
 	return report
+}
+
+// logs are the keys of all logs of the installation that has a feed.
+func (k *known) logs(feed string) map[string]string {
+	of, _, _ := strings.Cut(feed, ".")
+	logs := map[string]string{}
+	for name, keys := range k.keys {
+		if strings.HasPrefix(name, of+".") {
+			logs[k.origins[name]] = keys[0]
+		}
+	}
+	return logs
 }
 
 // cut parts the prefix's name from a bucket's.

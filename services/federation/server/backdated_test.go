@@ -137,14 +137,13 @@ func TestWhatIsMadeUpDoesNotCount(t *testing.T) {
 // TestWhatIsDatedBackFurtherDownIsToldOf: who relays a log counts what is dated back in it and
 // says so in its own log, and so does whoever it relays that to. Others say nothing.
 func TestWhatIsDatedBackFurtherDownIsToldOf(t *testing.T) {
-	const ledger = "510104.rectification"
 	top, middle, low, other := newNode(t, "510000"), newNode(t, "510100"), newNode(t, "510104"), newNode(t, "510200")
 	top.enrol(middle)
 	top.enrol(other)
 	middle.enrol(low)
 	low.push(middle.up(), middle.cosigner().VerifierKey())
 	relaying := middle.push(top.up(), top.cosigner().VerifierKey())
-	other.put("federation", "federation.checkpoint.cosigned.v1", "slander", &federationv1.Cosignature{Origin: low.origin("rectification"), BackdatedCount: 9})
+	other.put("federation", "federation.checkpoint.cosigned.v1", "slander", &federationv1.Cosignature{Origin: low.origin("rectification"), Unit: "units/510104", BackdatedCount: 9})
 	other.push(top.up(), top.cosigner().VerifierKey())
 	low.work(3)
 	agrees(t, top, low, "rectification")
@@ -154,6 +153,7 @@ func TestWhatIsDatedBackFurtherDownIsToldOf(t *testing.T) {
 	agrees(t, top, low, "rectification")
 	agrees(t, top, middle, "federation")
 	for _, upper := range []*node{middle, top} {
+		ledger := upper.mirrorOf(low, "rectification")
 		if upper == top { // which is shown how all stands once more, as by a heartbeat
 			relaying()
 			later(2*time.Minute, top, middle)

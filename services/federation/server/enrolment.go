@@ -14,6 +14,7 @@ import (
 
 // enrolment is what is known of a log before anything of it is taken.
 type enrolment struct {
+	of  federation.Origin
 	in  installation
 	via string // installations/…: enrolled here, and the one that may push it
 	key string // "" if the log is not enrolled
@@ -21,31 +22,31 @@ type enrolment struct {
 }
 
 // mirror is the row of the log's mirror before anything was taken.
-func (e enrolment) mirror(o federation.Origin, origin string) *federationv1.Mirror {
+func (e enrolment) mirror(origin string) *federationv1.Mirror {
 	return &federationv1.Mirror{
-		Name: o.Mirror(), Feed: "feeds/" + o.Feed(), Origin: origin, Unit: e.in.GetUnit(), Via: e.via,
+		Name: e.of.Mirror(), Feed: "feeds/" + e.of.Feed(), Origin: origin, Unit: e.in.GetUnit(), Via: e.via,
 		State: federationv1.Mirror_STATE_ACTIVE, VerifierKey: e.key,
 	}
 }
 
-// enrolled looks a log up: among the installations enrolled here, and among those
-// that they have enrolled, as their own mirrored logs say.
-func (s *Service) enrolled(tx store.Tx, origin string) (e enrolment, err error) {
-	o, ok := federation.ParseOrigin(origin)
-	if !ok {
+// enrolled looks a log up: among the installations enrolled here, or, if it is relayed,
+// among those that they have enrolled, as their own mirrored logs say.
+func (s *Service) enrolled(tx store.Tx, log string) (e enrolment, err error) {
+	var ok bool
+	if e.of, ok = federation.ParseLog(log); !ok {
 		return e, nil
 	}
-	name := "installations/" + o.Installation
-	if e.in, err = s.find(tx, name); err == nil {
-		e.via = name
-	} else if errors.Is(err, authz.ErrNotFound) {
-		e.in, e.via, err = witness.Relayed(tx, name)
+	if e.of.Unit != "" {
+		e.in, e.via, err = witness.Relayed(tx, e.of.Of())
+	} else if e.in, err = s.find(tx, e.of.Of()); err == nil {
+		e.via = e.of.Of()
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, authz.ErrNotFound) {
 		return e, err
 	}
+	origin := federation.OriginOf(log)
 	e.key = federation.KeyOf(e.in, origin)
-	e.was = e.key == "" && slices.ContainsFunc(e.in.GetLogs(), func(log *federationv1.EnrolledLog) bool { return log.GetOrigin() == origin })
+	e.was = e.key == "" && slices.ContainsFunc(e.in.GetLogs(), func(l *federationv1.EnrolledLog) bool { return l.GetOrigin() == origin })
 	return e, nil
 }
 

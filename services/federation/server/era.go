@@ -16,9 +16,9 @@ import (
 
 // before finds what is mirrored of the log in the eras before, where the most of it is;
 // nil if nothing is.
-func (s *Service) before(tx store.Tx, e enrolment, origin string) (was *held, err error) {
-	for _, log := range federation.Earlier(e.in, origin) {
-		m, err := s.mirrors.of(log.GetOrigin(), log.GetVerifierKey())
+func (s *Service) before(tx store.Tx, e enrolment, log string) (was *held, err error) {
+	for _, l := range federation.Earlier(e.in, federation.OriginOf(log)) {
+		m, err := s.mirrors.of(federation.Relayed(l.GetOrigin(), e.of.Unit), l.GetVerifierKey())
 		if err != nil {
 			return nil, err
 		}

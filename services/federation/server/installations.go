@@ -57,7 +57,7 @@ func (s *Service) await(tx *change.Tx, in installation) error {
 		if !errors.Is(err, store.ErrNotFound) {
 			return err
 		}
-		m := enrolment{in: in, via: in.GetName(), key: log.GetVerifierKey()}.mirror(o, log.GetOrigin())
+		m := enrolment{of: o, in: in, via: in.GetName(), key: log.GetVerifierKey()}.mirror(log.GetOrigin())
 		m.HeardTime = timestamppb.New(s.book.Clock())
 		if err := put(tx, mirrorsBucket, o.Feed(), m); err != nil {
 			return err

@@ -39,14 +39,14 @@ func (c *session) stands(m *held) {
 // regained forgets that the log was shown with less: all of what is mirrored is the
 // start of what its installation has now. A fork is never forgotten.
 func (c *session) regained(m *held) error {
-	e, err := evidence.Of(m.all, m.row.GetOrigin())
+	e, err := evidence.Of(m.all, m.name)
 	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	if err != nil || e.GetRollback() == nil || !c.heard(m) {
 		return err
 	}
-	return evidence.Forget(m.all, m.row.GetOrigin())
+	return evidence.Forget(m.all, m.name)
 }
 
 // shorter judges a head that has less than is mirrored: the start of it is a log
@@ -66,10 +66,10 @@ func (c *session) shorter(m *held, h federation.Head) error {
 		return err
 	}
 	m.row.State, m.kept, m.lost = federationv1.Mirror_STATE_BEHIND, true, cover
-	r := &refusal{origin: m.row.GetOrigin(), code: federationv1.Code_CODE_ROLLBACK, size: m.size, detail: "less is shown than is mirrored"}
-	if claim, ok := c.said.Claimed(m.row.GetOrigin()); ok && claim.Size < m.size && m.row.GetNote() != "" {
+	r := &refusal{origin: m.name, code: federationv1.Code_CODE_ROLLBACK, size: m.size, detail: "less is shown than is mirrored"}
+	if claim, ok := c.said.Claimed(m.row.GetOrigin()); ok && m.origin.Unit == "" && claim.Size < m.size && m.row.GetNote() != "" {
 		r.evidence = federation.NewRollback(m.row.GetOrigin(), m.row.GetNote(), c.statement)
-		if err := evidence.Keep(m.all, r.evidence); err != nil {
+		if err := evidence.Keep(m.all, m.name, r.evidence); err != nil {
 			return err
 		}
 	}
@@ -85,14 +85,14 @@ func (c *session) fork(m *held, h federation.Head, size uint64, second *federati
 	}
 	e := federation.NewFork(m.row.GetOrigin(), size, first, second)
 	m.row.State, m.kept = federationv1.Mirror_STATE_FROZEN, true
-	if err := evidence.Keep(m.all, e); err != nil {
+	if err := evidence.Keep(m.all, m.name, e); err != nil {
 		return err
 	}
 	if err := c.s.witness.Testify(m.all, m.row, h.Note, true); err != nil {
 		return err
 	}
 	return &refusal{
-		origin: m.row.GetOrigin(), code: federationv1.Code_CODE_FORK, size: m.size, evidence: e,
+		origin: m.name, code: federationv1.Code_CODE_FORK, size: m.size, evidence: e,
 		detail: fmt.Sprintf("two histories differ within the first %d entries", size),
 	}
 }

@@ -103,7 +103,7 @@ func TestARelayedLogNeedsNoTrust(t *testing.T) {
 	agrees(t, middle, low, "rectification")
 	middle.push(top.up(), top.cosigner().VerifierKey())
 	agrees(t, top, low, "rectification")
-	row := top.row("510104.rectification")
+	row := top.row("510104~510104.rectification")
 	if row.GetVia() != "installations/510100" || row.GetUnit() != "units/510104" {
 		t.Errorf("the relayed mirror is %v", row)
 	}

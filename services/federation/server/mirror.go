@@ -38,11 +38,12 @@ const newest = "newest"
 type mirrors struct {
 	engine store.Engine
 	mu     sync.Mutex
-	open   map[string]*mirror // by origin
+	open   map[string]*mirror // by name
 }
 
 // mirror is one mirrored log.
 type mirror struct {
+	name   string // by which it is pushed: see federation.Relayed
 	origin federation.Origin
 	prefix string
 	log    *feed.Log
@@ -50,22 +51,22 @@ type mirror struct {
 
 // of returns the mirror of a log that is enrolled with key. It opens each once,
 // so that whoever waits for entries hears of them.
-func (m *mirrors) of(origin, key string) (*mirror, error) {
+func (m *mirrors) of(name, key string) (*mirror, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if found := m.open[origin]; found != nil {
+	if found := m.open[name]; found != nil {
 		return found, nil
 	}
-	o, ok := federation.ParseOrigin(origin)
+	o, ok := federation.ParseLog(name)
 	if !ok {
-		return nil, fmt.Errorf("%q is no origin of a log", origin)
+		return nil, fmt.Errorf("%q is no name of a log", name)
 	}
 	log, err := feed.NewMirror(o.Feed(), key)
 	if err != nil {
 		return nil, err
 	}
-	opened := &mirror{o, prefixOf(o), log}
-	m.open[origin] = opened
+	opened := &mirror{name, o, prefixOf(o), log}
+	m.open[name] = opened
 	return opened, nil
 }
 
@@ -109,21 +110,23 @@ func (s *Service) Mirror(ctx context.Context, name string) (source feedserver.So
 	return source, err
 }
 
-// logOf finds the row of a mirror, and the log that the name means: that of the row, or the
-// same log in an era that was enrolled before; or store.ErrNotFound.
+// logOf finds the row of a mirror, and the log that the name means, with the name by which it
+// is pushed as its origin: that of the row, or the same log in an era that was enrolled before;
+// or store.ErrNotFound.
 func (s *Service) logOf(tx store.Tx, name string) (*federationv1.Mirror, *federationv1.EnrolledLog, error) {
 	parts := strings.SplitN(name, ".", 3)
 	r, err := row(tx, strings.Join(parts[:min(2, len(parts))], "."))
 	if err != nil || len(parts) < 3 {
-		return r, &federationv1.EnrolledLog{Origin: r.GetOrigin(), VerifierKey: r.GetVerifierKey()}, err
+		return r, &federationv1.EnrolledLog{Origin: federation.LogOf(r), VerifierKey: r.GetVerifierKey()}, err
 	}
-	e, err := s.enrolled(tx, r.GetOrigin())
+	e, err := s.enrolled(tx, federation.LogOf(r))
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, log := range e.in.GetLogs() {
-		if o, _ := federation.ParseOrigin(log.GetOrigin()); o.Past() == name {
-			return r, log, nil
+		pushed := federation.Relayed(log.GetOrigin(), e.of.Unit)
+		if o, _ := federation.ParseLog(pushed); o.Past() == name {
+			return r, &federationv1.EnrolledLog{Origin: pushed, VerifierKey: log.GetVerifierKey()}, nil
 		}
 	}
 	return nil, nil, store.ErrNotFound
@@ -138,7 +141,7 @@ func Mirrored(ctx context.Context, engine store.Engine) (map[string]store.Engine
 			if err != nil {
 				return fmt.Errorf("listing mirrors: %w", err)
 			}
-			o, _ := federation.ParseOrigin(m.GetOrigin())
+			o, _ := federation.ParseLog(federation.LogOf(m))
 			all[o.Feed()] = store.Within(engine, prefixOf(o))
 		}
 		return nil
@@ -149,13 +152,13 @@ func Mirrored(ctx context.Context, engine store.Engine) (map[string]store.Engine
 // prefixOf is where the store has the mirror of a log.
 func prefixOf(o federation.Origin) string { return fmt.Sprintf(mirrorPrefix+"%s/%d/", o.Feed(), o.Era) }
 
-func (m *mirrors) names(ctx context.Context) (names []string, err error) {
+func (m *mirrors) names(ctx context.Context) (names []federation.Upward, err error) {
 	err = m.engine.View(ctx, func(tx store.Tx) error {
-		for e, err := range tx.Scan(mirrorsBucket, nil, nil) {
+		for m, err := range mirrorTable.Scan(tx, "", "") {
 			if err != nil {
 				return fmt.Errorf("listing mirrors: %w", err)
 			}
-			names = append(names, string(e.Key))
+			names = append(names, federation.Upward{Feed: feedName(m), Unit: m.GetUnit()})
 		}
 		return nil
 	})
@@ -176,23 +179,25 @@ type held struct {
 }
 
 // hold reads the mirror of an enrolled log. One that is not kept yet is empty.
-func (s *Service) hold(tx store.Tx, e enrolment, origin string) (*held, error) {
-	m, err := s.mirrors.of(origin, e.key)
+func (s *Service) hold(tx store.Tx, e enrolment, log string) (*held, error) {
+	m, err := s.mirrors.of(log, e.key)
 	if err != nil {
 		return nil, err
 	}
 	h := &held{mirror: m, tx: store.Under(tx, m.prefix), all: tx}
-	if h.was, err = s.before(tx, e, origin); err != nil {
+	if h.was, err = s.before(tx, e, log); err != nil {
 		return nil, err
 	}
 	h.row, err = row(tx, m.origin.Feed())
-	switch {
+	switch origin := federation.OriginOf(log); {
 	case errors.Is(err, store.ErrNotFound):
-		h.row = e.mirror(m.origin, origin)
-	case err == nil && h.row.GetOrigin() != origin:
-		h.row = turned(e.mirror(m.origin, origin), h.row)
+		h.row = e.mirror(origin)
 	case err != nil:
 		return nil, err
+	case h.row.GetOrigin() != origin:
+		h.row = turned(e.mirror(origin), h.row)
+	default:
+		h.row.Via = e.via // its installation may have gone to another
 	}
 	return h, errors.Join(witness.Hear(tx, h.row, m.origin), h.measure())
 }
@@ -233,7 +238,7 @@ func (h *held) cosigned(size uint64, now, shown time.Time) error {
 // been heard of: nothing is known of when it was without.
 func (h *held) bracket(seq uint64) (without, with time.Time, err error) {
 	h = h.of(seq)
-	if h.row == nil || h.row.GetVia() == "installations/"+h.origin.Installation {
+	if h.origin.Unit == "" {
 		if without, err = first(h.tx, shownBucket, ^seq); err != nil {
 			return without, with, err
 		}

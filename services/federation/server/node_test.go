@@ -10,7 +10,6 @@ import (
 	"iter"
 	"net"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -211,7 +210,7 @@ func (units) Grants(who string) []authz.Grant {
 }
 
 func (u units) Unit(name string) *organizationv1.Unit {
-	if u.at == "510000" && !strings.HasSuffix(name, "00") {
+	if strings.HasSuffix(u.at, "0000") && !strings.HasSuffix(name, "00") {
 		return nil
 	}
 	return &organizationv1.Unit{Name: name}
@@ -300,9 +299,9 @@ func (n *node) pushing(up federationv1.FederationServiceClient, cosigner string)
 	service := n.service
 	return push.Config{
 		Installation: "installations/" + n.id, Up: up, Cosigner: cosigner, Feeds: n.feeds,
-		Names: func(ctx context.Context) ([]string, error) {
+		Names: func(ctx context.Context) ([]federation.Upward, error) {
 			mirrored, err := service.Names(ctx)
-			return append(slices.Clone(roles), mirrored...), err
+			return append(federation.OwnLogs(roles...), mirrored...), err
 		},
 		Sign: n.logs["federation"].Sign, Now: n.now, Boot: strings.ToLower(rand.Text()), Keep: n,
 		Patience: n.patience, Tries: feed.Backoff{First: time.Millisecond, Last: 20 * time.Millisecond},
@@ -359,7 +358,7 @@ func (n *node) head(feed string) *feedv1.Checkpoint {
 func agrees(t testing.TB, upper, lower *node, role string) {
 	t.Helper()
 	want, deadline := lower.head(role), time.Now().Add(2*time.Minute)
-	mirror := lower.id + "." + role
+	mirror := upper.mirrorOf(lower, role)
 	for got := upper.head(mirror); got.GetSize() != want.GetSize(); got = upper.head(mirror) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s has %d of %d entries of %s", upper.id, got.GetSize(), want.GetSize(), mirror)
@@ -378,6 +377,19 @@ func agrees(t testing.TB, upper, lower *node, role string) {
 			t.Fatalf("%s: entry %d differs", mirror, i)
 		}
 	}
+}
+
+// mirrorOf is where the node mirrors a log of one that is enrolled there, or further down.
+func (n *node) mirrorOf(lower *node, role string) string {
+	name := lower.id + "~" + lower.id
+	n.must(n.engines["federation"].View(context.Background(), func(tx store.Tx) error {
+		_, there, err := store.Seek(tx, "duban.federation.v1.Installation", []byte("installations/"+lower.id))
+		if there {
+			name = lower.id
+		}
+		return err
+	}))
+	return name + "." + role
 }
 
 // records reads a whole feed, with what is opened of it.

@@ -124,7 +124,7 @@ func TestThreeLevels(t *testing.T) {
 	jinjiang.Unit("school", jinjiang.Root, organizationv1.Unit_KIND_SCHOOL)
 	arrives(t, chengdu, jinjiang, "510104", "organization")
 	arrives(t, province, chengdu, "510100", "organization")
-	arrives(t, province, jinjiang, "510104", "organization")
+	arrives(t, province, jinjiang, "510104~510104", "organization")
 }
 
 // TestARestoredInstallationTakesItsTailBack: an old backup of the stores; what it

@@ -92,7 +92,7 @@ func (s *Service) GetBracket(ctx context.Context, req *federationv1.GetBracketRe
 // GetEvidence implements the RPC.
 func (s *Service) GetEvidence(ctx context.Context, req *federationv1.GetEvidenceRequest) (e *federationv1.Evidence, err error) {
 	err = s.mirrored(ctx, req.GetName(), func(m *held) error {
-		if e, err = evidence.Of(m.all, m.row.GetOrigin()); errors.Is(err, store.ErrNotFound) {
+		if e, err = evidence.Of(m.all, m.name); errors.Is(err, store.ErrNotFound) {
 			return federation.ErrNoEvidence
 		}
 		return err

@@ -90,7 +90,7 @@ func TestAChangedByteInAMirrorIsFound(t *testing.T) {
 	if name, found := rechecked(t, top); name != "" {
 		t.Fatalf("%s is wrong before anything was changed: %+v", name, found.First)
 	}
-	const city, district = "510100.rectification/1", "510104.rectification/1"
+	const city, district = "510100.rectification/1", "510104~510104.rectification/1"
 	seq := func(n byte) string { return strings.Repeat("\x00", 7) + string(rune(n)) }
 	for _, c := range []struct {
 		name, bucket, key string
@@ -113,11 +113,11 @@ func TestAChangedByteInAMirrorIsFound(t *testing.T) {
 		}, district, fsck.None, "not cosigned"},
 		{"what covers it", "mirror/" + district + "/cover", "", flipped(5), district, fsck.None, "is not shown"},
 		{"when it was cosigned", "mirror/" + district + "/cosigned", "", func([]byte) []byte { return nil }, district, fsck.None, "cannot be read"},
-		{"the key", "mirrors", "510104.rectification", edited(&federationv1.Mirror{}, func(m *federationv1.Mirror) {
+		{"the key", "mirrors", "510104~510104.rectification", edited(&federationv1.Mirror{}, func(m *federationv1.Mirror) {
 			m.VerifierKey = top.logs["federation"].VerifierKey()
 		}), district, fsck.None, "not enrolled"},
-		{"the size", "mirrors", "510104.rectification", edited(&federationv1.Mirror{}, func(m *federationv1.Mirror) { m.Size++ }), district, fsck.None, "its row says 13"},
-		{"the row", "mirrors", "510104.rectification", func([]byte) []byte { return []byte{0xff} }, "mirrors", fsck.None, "cannot be read"},
+		{"the size", "mirrors", "510104~510104.rectification", edited(&federationv1.Mirror{}, func(m *federationv1.Mirror) { m.Size++ }), district, fsck.None, "its row says 13"},
+		{"the row", "mirrors", "510104~510104.rectification", func([]byte) []byte { return []byte{0xff} }, "mirrors", fsck.None, "cannot be read"},
 		{"whom another has enrolled", "relayed", "", flipped(-1), "mirrors", fsck.None, "no log says"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

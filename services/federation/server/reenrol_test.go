@@ -85,7 +85,7 @@ func TestAStreamOfARevokedKeyEnds(t *testing.T) {
 				})
 				origin := lower.origin("rectification")
 				if relayed {
-					origin = low.origin("rectification")
+					origin = federation.Relayed(low.origin("rectification"), "units/510104")
 				}
 				ends(t, upper, lower, origin, func() {
 					in, err = federation.Revoke(in, "密钥失窃", upper.now())
@@ -244,10 +244,10 @@ func TestARenewalFurtherDownIsRelayed(t *testing.T) {
 	low.push(middle.up(), middle.cosigner().VerifierKey())
 	agrees(t, middle, low, "rectification")
 	agrees(t, top, low, "rectification")
-	if row := top.row("510104.rectification"); row.GetOrigin() != low.origin("rectification") || row.GetVia() != "installations/510100" {
+	if row := top.row("510104~510104.rectification"); row.GetOrigin() != low.origin("rectification") || row.GetVia() != "installations/510100" {
 		t.Errorf("at the top it is %v", row)
 	}
-	if e := top.evidence("510104.rectification"); e != nil {
+	if e := top.evidence("510104~510104.rectification"); e != nil {
 		t.Errorf("it stands accused: %v", e)
 	}
 }

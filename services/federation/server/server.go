@@ -51,7 +51,7 @@ type Parts struct {
 }
 
 // Schema is what the service keeps beside its feed.
-var Schema = store.Schema{Buckets: []string{mirrorsBucket, evidence.Bucket, witness.Bucket, witness.HeardBucket, own.Bucket, mirrorPrefix}}
+var Schema = store.Schema{First: 2, Buckets: []string{mirrorsBucket, evidence.Bucket, witness.Bucket, witness.HeardBucket, own.Bucket, mirrorPrefix}}
 
 // Service implements FederationService.
 type Service struct {
@@ -70,7 +70,7 @@ type Service struct {
 func New(book *change.Book, parts Parts) *Service {
 	s := &Service{book: book, parts: parts}
 	s.installations = change.Kind[*federationv1.Installation]{Book: book, Unit: (*federationv1.Installation).GetUnit}
-	s.witness = witness.Witness{Book: book, Tree: parts.Tree, Enrolled: s.find}
+	s.witness = witness.Witness{Book: book, Tree: parts.Tree}
 	s.mirrors = mirrors{engine: book.Store, open: map[string]*mirror{}}
 	return s
 }
@@ -86,4 +86,6 @@ func (s *Service) Clones() int64 { return s.streams.Clones() }
 
 // Names returns the feeds of all mirrors, such as "510104.rectification": what is
 // relayed upward beside the installation's own.
-func (s *Service) Names(ctx context.Context) ([]string, error) { return s.mirrors.names(ctx) }
+func (s *Service) Names(ctx context.Context) ([]federation.Upward, error) {
+	return s.mirrors.names(ctx)
+}

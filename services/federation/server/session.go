@@ -204,7 +204,7 @@ func open(m *held, head *federationv1.Head) (federation.Head, error) {
 }
 
 func (h *held) refuse(code federationv1.Code, detail string) error {
-	return &refusal{origin: h.row.GetOrigin(), code: code, size: h.size, detail: detail}
+	return &refusal{origin: h.name, code: code, size: h.size, detail: detail}
 }
 
 // on runs do with a log's mirror, in a transaction. If do refuses, what it has
@@ -237,9 +237,9 @@ func (c *session) on(ctx context.Context, origin string, do func(*held) error) e
 
 // frozen refuses a log with the evidence for it.
 func frozen(tx store.Tx, m *held) error {
-	e, err := evidence.Of(tx, m.row.GetOrigin())
+	e, err := evidence.Of(tx, m.name)
 	if err != nil {
 		return err
 	}
-	return &refusal{origin: m.row.GetOrigin(), code: federationv1.Code_CODE_FORK, size: m.size, detail: "the log is frozen", evidence: e}
+	return &refusal{origin: m.name, code: federationv1.Code_CODE_FORK, size: m.size, detail: "the log is frozen", evidence: e}
 }

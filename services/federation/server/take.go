@@ -88,7 +88,7 @@ func (c *session) take(ctx context.Context, a *federationv1.Append) (*federation
 		return nil, &refusal{origin: a.GetOrigin(), code: federationv1.Code_CODE_GAP, detail: "no head is proved for these entries"}
 	}
 	ack := &federationv1.Ack{Origin: a.GetOrigin(), Credit: federation.Credit}
-	log, _ := federation.ParseOrigin(a.GetOrigin())
+	log, _ := federation.ParseLog(a.GetOrigin())
 	run, err := federation.ReadRun(log, a.GetRecords(), c.s.book.Clock())
 	if err != nil {
 		return nil, refused(a.GetOrigin(), err)
@@ -118,7 +118,7 @@ func (c *session) take(ctx context.Context, a *federationv1.Append) (*federation
 // ready brings the tree here up to date before units of another are held against
 // it. Without it the stream ends: the installation dials again.
 func (c *session) ready(ctx context.Context, origin string) error {
-	if o, _ := federation.ParseOrigin(origin); o.Service != "organization" && o.Service != federation.Service {
+	if o, _ := federation.ParseLog(origin); o.Service != "organization" && o.Service != federation.Service {
 		return nil
 	}
 	if c.s.parts.Tree.CatchUp(ctx) != nil {

@@ -56,7 +56,7 @@ func (s *Service) watched(tx store.Tx, row *federationv1.Mirror) (Watched, error
 	if w.Relayed {
 		return w, nil
 	}
-	m, err := s.mirrors.of(row.GetOrigin(), row.GetVerifierKey())
+	m, err := s.mirrors.of(federation.LogOf(row), row.GetVerifierKey())
 	if err != nil {
 		return w, err
 	}

@@ -30,7 +30,7 @@ func TestWhatIsWatched(t *testing.T) {
 		server.Watched
 	}{
 		{middle, server.Watched{Installation: "510104", Service: "rectification", State: "active"}},
-		{top, server.Watched{Installation: "510104", Service: "rectification", State: "silent", Relayed: true}},
+		{top, server.Watched{Installation: "510104~510104", Service: "rectification", State: "silent", Relayed: true}},
 	} {
 		got, err := want.at.service.Watch(t.Context())
 		if err != nil {

@@ -54,7 +54,7 @@ func (w Witness) Testify(tx store.Tx, row *federationv1.Mirror, note string, fro
 		return err
 	}
 	c := &federationv1.Cosignature{
-		Name: name, Origin: row.GetOrigin(), Size: row.GetSize(), Note: note, Frozen: frozen,
+		Name: name, Origin: row.GetOrigin(), Unit: row.GetUnit(), Size: row.GetSize(), Note: note, Frozen: frozen,
 		CreateTime: timestamppb.New(now), UpdateTime: timestamppb.New(now), Etag: strconv.FormatUint(rev, 10),
 		BackdatedCount: row.GetBackdatedCount(), BackdatedSeqs: row.GetBackdatedSeqs(),
 	}

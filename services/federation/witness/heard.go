@@ -13,7 +13,7 @@ import (
 )
 
 // HeardBucket is where what those enrolled here have said in their own logs of what is
-// backdated in a log that they relay is kept: installations/510100/510104.rectification →
+// backdated in a log that they relay is kept: installations/510100/510104~510104.rectification →
 // Cosignature, of which there is no more than that.
 const HeardBucket = "heard"
 
@@ -21,8 +21,8 @@ const HeardBucket = "heard"
 // of its own it says nothing that counts, and for another nobody speaks.
 func (l lesson) hear(e *feedv1.Entry) error {
 	c, err := feed.Body[*federationv1.Cosignature](e)
-	of, ok := federation.ParseOrigin(c.GetOrigin())
-	if err != nil || !ok || c.GetBackdatedCount() == 0 || l.row.GetVia() != l.installation() || of.Installation == l.origin.Installation {
+	of, ok := federation.ParseLog(federation.Relayed(c.GetOrigin(), c.GetUnit()))
+	if err != nil || !ok || c.GetBackdatedCount() == 0 || l.row.GetVia() != l.installation() {
 		return nil
 	}
 	b, err := proto.Marshal(&federationv1.Cosignature{BackdatedCount: c.GetBackdatedCount(), BackdatedSeqs: c.GetBackdatedSeqs()})

@@ -29,7 +29,12 @@ func (l lesson) settle(e *feedv1.Entry) error {
 	if err != nil || u == nil || u.GetName() == l.row.GetUnit() {
 		return err
 	}
-	why, err := federation.Place(l.installation(), l.row.GetUnit(), u.GetName(), u.GetParent(), l.owner)
+	why, err := federation.Place(l.installation(), l.row.GetUnit(), u.GetName(), u.GetParent(), func(unit string) (federation.Owner, error) {
+		if unit == u.GetName() {
+			return l.holder(unit)
+		}
+		return l.owner(unit)
+	})
 	if err != nil {
 		return err
 	}
@@ -45,7 +50,7 @@ func (l lesson) settle(e *feedv1.Entry) error {
 // claim keeps the root of an installation further down for who has enrolled it.
 // It says whether that one may.
 func (l lesson) claim(seq uint64, unit string) (bool, error) {
-	o, err := l.owner(unit)
+	o, err := l.holder(unit)
 	switch {
 	case err != nil:
 		return false, err

@@ -31,8 +31,6 @@ type Tree interface {
 type Witness struct {
 	Book *change.Book
 	Tree Tree
-	// Enrolled reads an installation that is enrolled here, or authz.ErrNotFound.
-	Enrolled func(tx store.Tx, name string) (*federationv1.Installation, error)
 }
 
 // Learn takes from a run of a mirrored log what decides about logs: whom an
@@ -40,7 +38,7 @@ type Witness struct {
 // What is to be kept on the mirror's row it sets there. A tree that does not begin
 // where it must is a *federation.Problem.
 func (w Witness) Learn(tx store.Tx, row *federationv1.Mirror, run []*feedv1.Entry) error {
-	origin, _ := federation.ParseOrigin(row.GetOrigin())
+	origin, _ := federation.ParseLog(federation.LogOf(row))
 	l := lesson{w, tx, row, origin}
 	for _, e := range run {
 		if e.GetEffective().AsTime().After(row.GetEffectiveTime().AsTime()) {
@@ -72,8 +70,8 @@ func (l lesson) learn(e *feedv1.Entry) error {
 	}
 }
 
-// installation is the one whose log it is, installations/510104.
-func (l lesson) installation() string { return "installations/" + l.origin.Installation }
+// installation is the one whose log it is, installations/510100 or installations/510104~510104.
+func (l lesson) installation() string { return l.origin.Of() }
 
 // say appends to this installation's own log what it has found out in nobody's
 // name.

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"slices"
 	"strings"
 	"time"
 
@@ -221,10 +220,10 @@ func (s *Suite) recoverable(role string) recovery.Log {
 
 // pushed names the feeds that go upward: the installation's own, then those it
 // mirrors.
-func (s *Suite) pushed(service *federationserver.Service) func(context.Context) ([]string, error) {
-	return func(ctx context.Context) ([]string, error) {
+func (s *Suite) pushed(service *federationserver.Service) func(context.Context) ([]federation.Upward, error) {
+	return func(ctx context.Context) ([]federation.Upward, error) {
 		mirrored, err := service.Names(ctx)
-		return slices.Concat(s.pushes, mirrored), err
+		return append(federation.OwnLogs(s.pushes...), mirrored...), err
 	}
 }
 

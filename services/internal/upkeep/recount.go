@@ -9,8 +9,13 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/recount"
 	events "github.com/duban-project/duban/services/event/recheck"
+	"github.com/duban-project/duban/services/federation"
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
@@ -69,26 +74,60 @@ func Waiting(ctx context.Context, c suite.Config) (n uint64, err error) {
 // not as they were mirrored. None of them may run.
 func RecountFederation(ctx context.Context, c suite.Config, below []string) error {
 	return withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) error {
-		kept := stores["aggregation"]
+		top := above{figures: stores["aggregation"], enrolled: stores["federation"]}
 		delete(stores, "federation") // what it says of the tree is not believed here
-		return recountFrom(ctx, kept, recount.Sources("", stores), below)
+		return top.recount(ctx, recount.Sources("", stores), below)
 	})
 }
 
-// recountFrom adds one folder after the other to the sources, and then counts.
-func recountFrom(ctx context.Context, kept store.Engine, sources []recount.Source, below []string) error {
+// above is the installation whose figures are counted from the stores of those below.
+type above struct{ figures, enrolled store.Engine }
+
+// recount adds one folder after the other to the sources, and then counts.
+func (a above) recount(ctx context.Context, sources []recount.Source, below []string) error {
 	if len(below) == 0 {
-		return recount.CheckFigures(ctx, kept, sources)
+		return recount.CheckFigures(ctx, a.figures, sources)
 	}
 	return withStores(ctx, suite.Config{Data: below[0]}, func(ctx context.Context, stores map[string]store.Engine) error {
-		name, err := suite.InstallationOf(ctx, stores["organization"])
+		name, err := a.named(ctx, stores["organization"])
 		if err != nil {
 			return fmt.Errorf("%s: %w", below[0], err)
 		}
 		delete(stores, "federation")
-		return recountFrom(ctx, kept, append(sources, recount.Sources(path.Base(name), stores)...), below[1:])
+		return a.recount(ctx, append(sources, recount.Sources(name, stores)...), below[1:])
 	})
 }
+
+// named is what the installation below is called above whose organization has that store: one
+// that is not enrolled there has the id of its root behind its own.
+func (a above) named(ctx context.Context, organization store.Engine) (string, error) {
+	full, err := suite.InstallationOf(ctx, organization)
+	if err != nil {
+		return "", err
+	}
+	id, root, direct := path.Base(full), "", false
+	err = a.enrolled.View(ctx, func(tx store.Tx) (err error) {
+		_, direct, err = store.Seek(tx, bucketOf(&federationv1.Installation{}), []byte("installations/"+id))
+		return err
+	})
+	if err != nil || direct {
+		return id, err
+	}
+	err = organization.View(ctx, func(tx store.Tx) error {
+		for u, err := range (store.Table[*organizationv1.Unit]{Bucket: bucketOf(&organizationv1.Unit{}), Key: (*organizationv1.Unit).GetName}).Scan(tx, "", "") {
+			if err != nil {
+				return err
+			}
+			if u.GetParent() == "" {
+				root = u.GetName()
+			}
+		}
+		return nil
+	})
+	return federation.Relayed(id, root), err
+}
+
+func bucketOf(m proto.Message) string { return string(m.ProtoReflect().Descriptor().FullName()) }
 
 // Events holds the events in the data folder of a suite that does not run against its
 // feeds, returns the first difference, and answers how many entries are none yet.

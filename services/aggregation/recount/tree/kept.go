@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/duban-project/duban/services/aggregation/recount/hold"
 )
@@ -54,10 +55,14 @@ func (t *Tree) turned() map[string]string {
 
 func (t *Tree) owned() map[string]string {
 	all := map[string]string{}
-	for unit, installation := range t.owners {
-		if all[unit] = ""; installation != "" {
-			all[unit] = "installations/" + installation
+	for unit, installations := range t.owners {
+		names := slices.Clone(installations)
+		for i, installation := range names {
+			if installation != "" {
+				names[i] = "installations/" + installation
+			}
 		}
+		all[unit] = strings.Join(names, "\x00")
 	}
 	return all
 }

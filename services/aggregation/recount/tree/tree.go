@@ -24,8 +24,8 @@ type Tree struct {
 	parents map[string]map[string]string
 	// lain has the same by moments.
 	lain map[string][]lay
-	// owners are the installations that keep the units.
-	owners map[string]string
+	// owners are the installations that keep the units, and before those kept them.
+	owners map[string][]string
 	// roots are, for a unit, the installations whose root it is, or was.
 	roots   map[string]map[string]bool
 	refused map[string]string
@@ -48,7 +48,7 @@ const Now = "9999"
 // New returns a tree without units.
 func New() *Tree {
 	return &Tree{
-		parents: map[string]map[string]string{}, lain: map[string][]lay{}, owners: map[string]string{}, roots: map[string]map[string]bool{},
+		parents: map[string]map[string]string{}, lain: map[string][]lay{}, owners: map[string][]string{}, roots: map[string]map[string]bool{},
 		refused: map[string]string{}, merged: map[string]string{},
 	}
 }
@@ -78,12 +78,20 @@ func (t *Tree) moved(unit, above string, at int64) {
 // Lain says whether it is known where the unit ever lay.
 func (t *Tree) Lain(unit string) bool { return len(t.lain[unit]) > 0 }
 
-// Owns says whether a unit is the installation's: who had it first keeps it.
+// Owns says whether a unit is the installation's: who had it first keeps it, until another gets it.
 func (t *Tree) Owns(installation, unit string) bool {
-	if _, known := t.owners[unit]; !known {
-		t.owners[unit] = installation
+	if len(t.owners[unit]) == 0 {
+		t.owners[unit] = []string{installation}
 	}
-	return t.owners[unit] == installation
+	list := t.owners[unit]
+	return list[len(list)-1] == installation
+}
+
+// Gets notes that a unit is the installation's from now on.
+func (t *Tree) Gets(installation, unit string) {
+	if !slices.Contains(t.owners[unit], installation) {
+		t.owners[unit] = append(t.owners[unit], installation)
+	}
 }
 
 // Merge notes that a unit was merged into the one above it.
@@ -119,10 +127,9 @@ func (t *Tree) RootOf(installation, unit string) bool { return t.roots[unit][ins
 // IsRoot says whether a unit is the root of any.
 func (t *Tree) IsRoot(unit string) bool { return len(t.roots[unit]) > 0 }
 
-// Has says whether the unit is the installation's, or its root.
+// Has says whether the unit is the installation's, or was, or its root.
 func (t *Tree) Has(installation, unit string) bool {
-	owner, known := t.owners[unit]
-	return known && owner == installation || t.roots[unit][installation]
+	return slices.Contains(t.owners[unit], installation) || t.roots[unit][installation]
 }
 
 // Above is the unit's parent at the end of a day.

@@ -187,7 +187,7 @@ func (n *node) push(ctx context.Context, upper *node) (stop func()) {
 		defer close(done)
 		_ = push.Run(ctx, push.Config{ // ends with ctx alone
 			Installation: "installations/" + n.id, Up: federationv1.NewFederationServiceClient(upper.conn), Cosigner: upper.cosigner.VerifierKey(),
-			Feeds: batched{feedv1.NewFeedServiceClient(n.conn)}, Names: func(context.Context) ([]string, error) { return pushed, nil },
+			Feeds: batched{feedv1.NewFeedServiceClient(n.conn)}, Names: func(context.Context) ([]federation.Upward, error) { return federation.OwnLogs(pushed...), nil },
 			Sign: n.logs["federation"].Sign, Now: time.Now, Boot: strings.ToLower(rand.Text()), Keep: n,
 		})
 	}()

@@ -117,6 +117,9 @@ func (l *Line) fresh(t *Tier, status *aggregationv1.Status) error {
 	installation := ""
 	if t.Above != nil {
 		installation = "installations/" + t.ID()
+		if t.Above.Above != nil { // the province asks, and a city has enrolled it
+			installation += "~" + strings.TrimPrefix(t.root().Name(), "units/")
+		}
 	}
 	parts := slices.DeleteFunc(status.GetFreshness(), func(p *aggregationv1.Freshness) bool { return p.GetInstallation() != installation })
 	if len(parts) < 5 {

@@ -2214,9 +2214,9 @@ const file_duban_aggregation_v1_figures_proto_rawDesc = "" +
 	"\aledgers\x18\x02 \x01(\x03R\aledgers\x12\x14\n" +
 	"\x05tasks\x18\x03 \x01(\x03R\x05tasksB\x10\n" +
 	"\x0e_reports_totalB\x12\n" +
-	"\x10_reports_unknown\"\xc1\x03\n" +
-	"\x03Cut\x12e\n" +
-	"\bcampaign\x18\x01 \x01(\tBI\xbaHFrD2B^(campaigns/([a-z0-9][a-z0-9-]{0,62}\\.)?[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x120\n" +
+	"\x10_reports_unknown\"\xdd\x03\n" +
+	"\x03Cut\x12\x80\x01\n" +
+	"\bcampaign\x18\x01 \x01(\tBd\xbaHar_2]^(campaigns/([a-z0-9][a-z0-9-]{0,62}(~[a-z0-9][a-z0-9-]{0,62})?\\.)?[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x120\n" +
 	"\bcategory\x18\x02 \x01(\tB\x14\xbaH\x11r\x0f\x18@2\v^[^\\x00*]*$R\bcategory\x12-\n" +
 	"\x06source\x18\x03 \x01(\tB\x15\xbaH\x12r\x102\x0e^[A-Z_]{0,40}$R\x06source\x12(\n" +
 	"\n" +

@@ -98,7 +98,7 @@ const (
 	// 不在其根单位之下: it does not lie under the installation's root.
 	RefusedUnit_REASON_ELSEWHERE RefusedUnit_Reason = 1
 	// 编号已被占用: there is a unit of this id here, or of another installation; or
-	// the installation whose root it is has the name of one that another has enrolled.
+	// the installation whose root it is does not carry on the one that was there.
 	RefusedUnit_REASON_TAKEN RefusedUnit_Reason = 2
 	// 级数过多: it lies too deep, or beneath itself.
 	RefusedUnit_REASON_TOO_DEEP RefusedUnit_Reason = 3
@@ -150,9 +150,10 @@ func (RefusedUnit_Reason) EnumDescriptor() ([]byte, []int) {
 // A log of a lower installation, as it is kept here: its bytes unchanged.
 type Mirror struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// installations/{installation}/mirrors/{service}
+	// installations/{installation}/mirrors/{service}; of an installation further down, whose own
+	// id somebody else's may have too, {installation} is its id, ~ and the id of its unit.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// feeds/{installation}.{service}: where the feed API reads it.
+	// feeds/{installation}.{service}: where the feed API reads it, {installation} as in name.
 	Feed string `protobuf:"bytes,2,opt,name=feed,proto3" json:"feed,omitempty"`
 	// province/installation/service/era
 	Origin string `protobuf:"bytes,3,opt,name=origin,proto3" json:"origin,omitempty"`
@@ -422,7 +423,7 @@ type RemoteUnit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// remoteUnits/{unit}
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// installations/{installation}: who brought it first, and alone may change it.
+	// installations/{installation}: who brought it, and alone may change it, until it gives it up.
 	Installation string `protobuf:"bytes,2,opt,name=installation,proto3" json:"installation,omitempty"`
 	// The unit as its installation has it; absent while it is only enrolled below.
 	Unit *v1.Unit `protobuf:"bytes,3,opt,name=unit,proto3" json:"unit,omitempty"`
@@ -543,6 +544,8 @@ type Cosignature struct {
 	BackdatedCount uint64 `protobuf:"varint,9,opt,name=backdated_count,json=backdatedCount,proto3" json:"backdated_count,omitempty"`
 	// The indexes of the first 100 of them.
 	BackdatedSeqs []uint64 `protobuf:"varint,10,rep,packed,name=backdated_seqs,json=backdatedSeqs,proto3" json:"backdated_seqs,omitempty"`
+	// The unit that is the root of the log's installation, which tells it from others of its name.
+	Unit          string `protobuf:"bytes,11,opt,name=unit,proto3" json:"unit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -645,6 +648,13 @@ func (x *Cosignature) GetBackdatedSeqs() []uint64 {
 		return x.BackdatedSeqs
 	}
 	return nil
+}
+
+func (x *Cosignature) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
 }
 
 // Request for ListMirrors.
@@ -1024,7 +1034,7 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\a \x01(\tR\x04etag\"\xe6\x02\n" +
+	"\x04etag\x18\a \x01(\tR\x04etag\"\xfa\x02\n" +
 	"\vCosignature\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
@@ -1038,7 +1048,8 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\x04etag\x18\b \x01(\tR\x04etag\x12'\n" +
 	"\x0fbackdated_count\x18\t \x01(\x04R\x0ebackdatedCount\x12%\n" +
 	"\x0ebackdated_seqs\x18\n" +
-	" \x03(\x04R\rbackdatedSeqs\"\xa8\x01\n" +
+	" \x03(\x04R\rbackdatedSeqs\x12\x12\n" +
+	"\x04unit\x18\v \x01(\tR\x04unit\"\xa8\x01\n" +
 	"\x12ListMirrorsRequest\x12!\n" +
 	"\x06parent\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18PR\x06parent\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +

@@ -468,7 +468,7 @@ func (x *Hello) GetInstallation() string {
 // A log's signed head.
 type Head struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The log's origin.
+	// The log's origin; of a log that is relayed, ~ and the id of its installation's unit follow.
 	Origin string `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
 	// The checkpoint as a signed note; empty while the log is.
 	Note          string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`

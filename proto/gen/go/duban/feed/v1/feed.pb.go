@@ -1252,11 +1252,11 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\bopenings\x18\x03 \x03(\v2\x1f.duban.feed.v1.OpenedCommitmentR\bopenings\"Z\n" +
 	"\x10OpenedCommitment\x12\x14\n" +
 	"\x05label\x18\x01 \x01(\tR\x05label\x120\n" +
-	"\aopening\x18\x02 \x01(\v2\x16.duban.feed.v1.OpeningR\aopening\"x\n" +
-	"\x14GetCheckpointRequest\x12`\n" +
-	"\x04name\x18\x01 \x01(\tBL\xbaHIrG2E^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}([.][1-9][0-9]{0,9})?$R\x04name\"\x8b\x02\n" +
-	"\x12ListRecordsRequest\x12d\n" +
-	"\x06parent\x18\x01 \x01(\tBL\xbaHIrG2E^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}([.][1-9][0-9]{0,9})?$R\x06parent\x12\x14\n" +
+	"\aopening\x18\x02 \x01(\v2\x16.duban.feed.v1.OpeningR\aopening\"\x93\x01\n" +
+	"\x14GetCheckpointRequest\x12{\n" +
+	"\x04name\x18\x01 \x01(\tBg\xbaHdrb2`^feeds/([a-z0-9][a-z0-9-]{0,62}(~[a-z0-9][a-z0-9-]{0,62})?[.])?[a-z]{1,32}([.][1-9][0-9]{0,9})?$R\x04name\"\xa6\x02\n" +
+	"\x12ListRecordsRequest\x12\x7f\n" +
+	"\x06parent\x18\x01 \x01(\tBg\xbaHdrb2`^feeds/([a-z0-9][a-z0-9-]{0,62}(~[a-z0-9][a-z0-9-]{0,62})?[.])?[a-z]{1,32}([.][1-9][0-9]{0,9})?$R\x06parent\x12\x14\n" +
 	"\x05start\x18\x02 \x01(\x04R\x05start\x12$\n" +
 	"\tpage_size\x18\x03 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12;\n" +
 	"\x04wait\x18\x04 \x01(\v2\x19.google.protobuf.DurationB\f\xbaH\t\xaa\x01\x06\"\x02\b\x1e2\x00R\x04wait\x12\x16\n" +
@@ -1265,9 +1265,9 @@ const file_duban_feed_v1_feed_proto_rawDesc = "" +
 	"\arecords\x18\x01 \x03(\v2\x15.duban.feed.v1.RecordR\arecords\x12\x1d\n" +
 	"\n" +
 	"next_start\x18\x02 \x01(\x04R\tnextStart\x12\x12\n" +
-	"\x04size\x18\x03 \x01(\x04R\x04size\"\xc4\x01\n" +
-	"\x0fGetProofRequest\x12d\n" +
-	"\x06parent\x18\x01 \x01(\tBL\xbaHIrG2E^feeds/([a-z0-9][a-z0-9-]{0,62}[.])?[a-z]{1,32}([.][1-9][0-9]{0,9})?$R\x06parent\x12\x12\n" +
+	"\x04size\x18\x03 \x01(\x04R\x04size\"\xdf\x01\n" +
+	"\x0fGetProofRequest\x12\x7f\n" +
+	"\x06parent\x18\x01 \x01(\tBg\xbaHdrb2`^feeds/([a-z0-9][a-z0-9-]{0,62}(~[a-z0-9][a-z0-9-]{0,62})?[.])?[a-z]{1,32}([.][1-9][0-9]{0,9})?$R\x06parent\x12\x12\n" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\x12\x12\n" +
 	"\x03seq\x18\x03 \x01(\x04H\x00R\x03seq\x12\x16\n" +
 	"\x05first\x18\x04 \x01(\x04H\x00R\x05firstB\v\n" +
