@@ -10,6 +10,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -36,7 +37,7 @@ func TestWhatTookEffectBeforeIsBackdated(t *testing.T) {
 	lower.work(3)
 	lower.push(upper.up(), upper.cosigner().VerifierKey())
 	agrees(t, upper, lower, "rectification")
-	lower.took(lower.now().Truncate(24 * time.Hour))
+	lower.took(calendar.On(lower.now()).Start())
 	agrees(t, upper, lower, "rectification")
 	if row := upper.row("510100.rectification"); row.GetBackdatedCount() != 0 {
 		t.Fatalf("what took effect today is backdated: %v", row.GetBackdatedSeqs())
