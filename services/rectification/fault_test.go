@@ -570,7 +570,7 @@ var refusals = []struct {
 		_, err := rectification.Conclude(i, ending("units/bureau/members/other"), places{})
 		return err
 	}},
-	{"concluding on a target beside a team that cannot", rectification.ErrInspectionOwnUnit, func() error {
+	{"concluding on a target beside a team that cannot", rectification.ErrInspectionConcluderInvolved, func() error {
 		i := inspection()
 		i.Team = []string{"units/section/members/helper"}
 		_, err := rectification.Conclude(i, ending("units/office/members/other"), places{})
@@ -617,7 +617,7 @@ var refusals = []struct {
 	{"a member who has a post in the target", rectification.ErrInspectionOwnUnit, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/section/members/posted"} })
 	}},
-	{"concluding on where one works", rectification.ErrInspectionOwnUnit, func() error {
+	{"concluding on where one works", rectification.ErrInspectionConcluderInvolved, func() error {
 		i := inspection()
 		i.State, i.Team = rectificationv1.Inspection_STATE_RECORDED, []string{"units/section/members/posted"}
 		i.Visits = []*rectificationv1.Visit{{Target: "units/school"}}
