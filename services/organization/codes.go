@@ -28,7 +28,7 @@ func (c Coded) Shared(u *organizationv1.Unit) error {
 	for _, code := range u.GetCodes() {
 		for _, other := range c[[2]string{code.GetScheme(), code.GetValue()}] {
 			if other != u.GetName() {
-				return ErrUnitCodeShared.With("code", code.GetScheme()+"="+code.GetValue()).With("unit", other).
+				return ErrUnitCodeAmbiguous.With("code", code.GetScheme()+"="+code.GetValue()).With("unit", other).
 					At("codes", "另一单位也有此代码", "has a code that another unit has, too")
 			}
 		}

@@ -174,7 +174,7 @@ func TestTheSourceDecidesWho(t *testing.T) {
 			want who
 			got  []rectification.Right
 		}{
-			"enters":   {want.enter, rectification.Entrants(source)},
+			"enters":               {want.enter, rectification.Entrants(source)},
 			"verifies":             {want.verify, rectification.Verifiers(source, false)},
 			"closes":               {want.close, rectification.Closers(&rectificationv1.Problem{Source: source}, []string{"free"}, false)},
 			"verifies at the root": {who{own: leaders}, rectification.Verifiers(source, true)},

@@ -41,7 +41,7 @@ x6,nowhere,school,演示七小,school=7
 		answer := suitetest.OK[*organizationv1.ImportUnitsResponse](t)(s.Organization(own).ImportUnits(t.Context(), &organizationv1.ImportUnitsRequest{Ancestor: city, Csv: table, ValidateOnly: again}))
 		for i, r := range answer.GetRows() {
 			verdict, other, _ := strings.Cut(want[i], " ")
-			if got := strings.TrimPrefix(r.GetVerdict().String(), "VERDICT_"); got != verdict || (r.GetReason() == "UNIT_CODE_SHARED") != (other != "") || !strings.Contains(r.GetMessage(), other) {
+			if got := strings.TrimPrefix(r.GetVerdict().String(), "VERDICT_"); got != verdict || (r.GetReason() == "UNIT_CODE_AMBIGUOUS") != (other != "") || !strings.Contains(r.GetMessage(), other) {
 				t.Errorf("line %d: %v, want %s", r.GetLine(), r, want[i])
 			}
 			if other != "" && r.GetColumn() != "codes" {
