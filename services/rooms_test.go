@@ -134,7 +134,7 @@ var rules = []struct {
 	{"aggregation/waiting", append(rooms("store"), std, proto, root+"aggregation/jobs", root+"aggregation/reports")},
 	{"aggregation/turns", append(rooms("fault"), std, proto+"fault/", root+"aggregation/reports", "golang.org/x/sync/semaphore")},
 	{"aggregation/joins", append(rooms("store"), std, root+"aggregation/lower")},
-	{"aggregation/worklist", append(rooms("store", "calendar", "deadline"), std, pb, proto)},
+	{"aggregation/worklist", append(rooms("authz", "store", "calendar", "deadline"), std, pb, proto)},
 	{"aggregation/basis", []string{std, proto, root + "aggregation", root + "aggregation/sheet"}},
 	{"aggregation/sheet", []string{std, pb, proto + "sheet/", "github.com/xuri/excelize/", "google.golang.org/genproto/googleapis/api/httpbody"}},
 	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},

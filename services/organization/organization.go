@@ -16,6 +16,7 @@ var (
 	ErrUnitExists             = fault.Of(organizationv1.Reason_REASON_UNIT_EXISTS)
 	ErrUnitCycle              = fault.Of(organizationv1.Reason_REASON_UNIT_CYCLE)
 	ErrTreeTooDeep            = fault.Of(organizationv1.Reason_REASON_UNIT_TOO_DEEP)
+	ErrUnitCodeAmbiguous      = fault.Of(organizationv1.Reason_REASON_UNIT_CODE_AMBIGUOUS)
 	ErrRootKind               = fault.Of(organizationv1.Reason_REASON_UNIT_ROOT_INVALID)
 	ErrUnitLevel              = fault.Of(organizationv1.Reason_REASON_UNIT_LEVEL_INVALID)
 	ErrUnitSuperior           = fault.Of(organizationv1.Reason_REASON_UNIT_CHANGE_DENIED)

@@ -510,8 +510,9 @@ var refusals = []struct {
 		})
 	}},
 	{"deciding for the unit out of office", rectification.ErrProblemDeciderOutside, func() error {
-		own := rectification.Verifiers(rectificationv1.Problem_SOURCE_SELF_CHECK)[0]
-		return rectification.Entitled(plannedProblem(submitted), "units/school/members/gone", own, serving)
+		own := rectification.Verifiers(rectificationv1.Problem_SOURCE_SELF_CHECK, false)[0]
+		_, err := rectification.Decided(plannedProblem(submitted), plannedProblem(verified), "units/school/members/gone", own, serving)
+		return err
 	}},
 	{"cancelling what one led before it was reopened", rectification.ErrProblemDeciderInvolved, func() error {
 		p, err := reopenedFrom("leader", "another")
@@ -523,7 +524,8 @@ var refusals = []struct {
 	{"deciding above on what one worked on before it was reopened", rectification.ErrProblemDeciderInvolved, func() error {
 		p, err := reopenedFrom("leader", "another")
 		return after(p, err, func() error {
-			return rectification.Entitled(p, submitter, rectification.Superiors(), serving)
+			_, err := rectification.Decided(p, plannedProblem(verified), submitter, rectification.Superiors(), serving)
+			return err
 		})
 	}},
 	{"deciding above on what one was to lead before it began", rectification.ErrProblemDeciderInvolved, func() error {
@@ -534,11 +536,7 @@ var refusals = []struct {
 		return after(p, err, func() error { return rectification.Uninvolved("leader", p) })
 	}},
 	{"too many who have a part in all its life", rectification.ErrProblemRectifiersFull, func() error {
-		p := plannedProblem(rectifying)
-		for i := range rectification.MaxInvolved {
-			p.Former = append(p.Former, strconv.Itoa(i))
-		}
-		_, err := rectification.AddProgress(p, "did", 10, submitter, now)
+		_, err := rectification.AddProgress(crowded(), "did", 10, "one more", now)
 		return err
 	}},
 	{"closing what one asked to extend", rectification.ErrProblemSamePerson, func() error {
@@ -572,7 +570,7 @@ var refusals = []struct {
 		_, err := rectification.Conclude(i, ending("units/bureau/members/other"), places{})
 		return err
 	}},
-	{"concluding on a target beside a team that cannot", rectification.ErrInspectionOwnUnit, func() error {
+	{"concluding on a target beside a team that cannot", rectification.ErrInspectionConcluderInvolved, func() error {
 		i := inspection()
 		i.Team = []string{"units/section/members/helper"}
 		_, err := rectification.Conclude(i, ending("units/office/members/other"), places{})
@@ -619,7 +617,7 @@ var refusals = []struct {
 	{"a member who has a post in the target", rectification.ErrInspectionOwnUnit, func() error {
 		return planning(func(i *rectificationv1.Inspection) { i.Team = []string{"units/section/members/posted"} })
 	}},
-	{"concluding on where one works", rectification.ErrInspectionOwnUnit, func() error {
+	{"concluding on where one works", rectification.ErrInspectionConcluderInvolved, func() error {
 		i := inspection()
 		i.State, i.Team = rectificationv1.Inspection_STATE_RECORDED, []string{"units/section/members/posted"}
 		i.Visits = []*rectificationv1.Visit{{Target: "units/school"}}
@@ -803,5 +801,21 @@ func TestEveryFaultIsHit(t *testing.T) {
 		if name := strings.TrimPrefix(string(values.Get(i).Name()), "REASON_"); !hit[name] {
 			t.Errorf("no test is refused for %s", name)
 		}
+	}
+}
+
+// crowded is a problem in which as many have a part as may.
+func crowded() *rectificationv1.Problem {
+	p := plannedProblem(rectifying)
+	for i := range rectification.MaxInvolved {
+		p.Former = append(p.Former, strconv.Itoa(i))
+	}
+	return p
+}
+
+// However many decided for the unit, those who have a part in a problem already go on with it.
+func TestWhoHasAPartGoesOnHoweverManyHave(t *testing.T) {
+	if _, err := rectification.AddProgress(crowded(), "did", 10, submitter, now); err != nil {
+		t.Error(err)
 	}
 }

@@ -178,7 +178,7 @@ func seen(i *rectificationv1.Inspection) (targets []string) {
 func apart(member string, units []string, at Places) error {
 	for _, u := range units {
 		if at.Belongs(member, u) {
-			return ErrInspectionOwnUnit.With("target", u)
+			return ErrInspectionConcluderInvolved.With("target", u)
 		}
 	}
 	return nil

@@ -174,9 +174,11 @@ func TestTheSourceDecidesWho(t *testing.T) {
 			want who
 			got  []rectification.Right
 		}{
-			"enters":   {want.enter, rectification.Entrants(source)},
-			"verifies": {want.verify, rectification.Verifiers(source)},
-			"closes":   {want.close, rectification.Closers(&rectificationv1.Problem{Source: source}, []string{"free"})},
+			"enters":               {want.enter, rectification.Entrants(source)},
+			"verifies":             {want.verify, rectification.Verifiers(source, false)},
+			"closes":               {want.close, rectification.Closers(&rectificationv1.Problem{Source: source}, []string{"free"}, false)},
+			"verifies at the root": {who{own: leaders}, rectification.Verifiers(source, true)},
+			"closes at the root":   {who{own: leaders}, rectification.Closers(&rectificationv1.Problem{Source: source, CloseAbove: true}, nil, true)},
 		} {
 			got := who{}
 			for _, r := range c.got {

@@ -44,12 +44,17 @@ func ownFinding(s rectificationv1.Problem_Source) bool {
 	return s == rectificationv1.Problem_SOURCE_SELF_CHECK || s == rectificationv1.Problem_SOURCE_OUTREACH
 }
 
-// Verifiers returns who may verify problems of the source, send them back, or reopen them.
-func Verifiers(s rectificationv1.Problem_Source) []Right {
-	if ownFinding(s) {
+// Verifiers returns who may verify problems of the source, send them back, or reopen them. Of
+// the topmost unit's problems its own leaders do, whoever found them: nobody is above.
+func Verifiers(s rectificationv1.Problem_Source, topmost bool) []Right {
+	switch {
+	case topmost:
+		return []Right{unitsLeaders}
+	case ownFinding(s):
 		return []Right{unitsLeaders, above}
+	default:
+		return []Right{above}
 	}
-	return []Right{above}
 }
 
 // Superiors returns who decides on what a bureau is to decide on: those of them who act
@@ -70,9 +75,12 @@ func Bureau(p *rectificationv1.Problem, m ProblemMove, topmost string) string {
 
 // Closers returns who may close p: what the unit found itself a leader of the unit, of
 // whom these are all; or a superior, too, if none of them is free to or was when it was
-// verified. All else a supervisor or leader above closes.
-func Closers(p *rectificationv1.Problem, leaders []string) []Right {
+// verified. All else a supervisor or leader above closes, and of the topmost unit's its own
+// leaders.
+func Closers(p *rectificationv1.Problem, leaders []string, topmost bool) []Right {
 	switch {
+	case topmost:
+		return []Right{unitsLeaders}
 	case !ownFinding(p.GetSource()):
 		return []Right{above}
 	case p.GetCloseAbove() || nobodyFree(p, leaders, mayClose):

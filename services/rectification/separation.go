@@ -13,7 +13,8 @@ import (
 const MaxRectifiers = 200
 
 // MaxInvolved is how many persons have a part in a problem in all its life; they are
-// kept, so that they never decide on it as superiors. Reopening adds none.
+// kept, so that they never decide on it as superiors. Who decides for the unit is let
+// through however many there are, and those who have a part in it already go on.
 const MaxInvolved = 500
 
 // leaders are who leads the rectification of p, and who did before.
@@ -45,21 +46,24 @@ func nobodyFree(p *rectificationv1.Problem, them []string, may func(*rectificati
 	return !slices.ContainsFunc(them, func(who string) bool { return may(p, who) == nil })
 }
 
-// Entitled says whether who acts by the right is one to decide on p: for the unit whoever
-// is in office there, and as a superior who had no part in it.
-func Entitled(p *rectificationv1.Problem, who string, by Right, serves Serves) error {
+// Decided returns after, which it changes, as what who made of p by the right, if they are one
+// to decide on it: for the unit whoever is in office there, who is kept, and as a superior who
+// had no part in it.
+func Decided(p, after *rectificationv1.Problem, who string, by Right, serves Serves) (*rectificationv1.Problem, error) {
 	switch {
 	case by.Scope == accessv1.Scope_SCOPE_SUPERIOR:
-		return Uninvolved(who, p)
+		return after, Uninvolved(who, p)
 	case !serves(p.GetUnit(), who):
-		return ErrProblemDeciderOutside
+		return nil, ErrProblemDeciderOutside
 	default:
-		return nil
+		after.Former = with(after.GetFormer(), who)
+		return after, nil
 	}
 }
 
 // Uninvolved says whether who neither entered p for the unit, nor ever worked on it, answered
-// for it or led it, or asked for another deadline: a superior decides about others.
+// for it or led it, asked for another deadline, or verified, returned, closed or reopened it for
+// the unit: a superior decides about others.
 func Uninvolved(who string, p *rectificationv1.Problem) error {
 	if who == p.GetEnteredBy() || slices.Contains(parts(p), who) {
 		return ErrProblemDeciderInvolved
@@ -121,7 +125,7 @@ func worked(before, p *rectificationv1.Problem, who ...string) (*rectificationv1
 	if max(len(p.GetRectifiers()), len(p.GetLeaders())) > MaxRectifiers {
 		return nil, ErrProblemRectifiersFull.With("limit", strconv.Itoa(MaxRectifiers))
 	}
-	if p = kept(before, p); len(parts(p)) > MaxInvolved {
+	if p = kept(before, p); len(parts(p)) > max(MaxInvolved, len(parts(before))) {
 		return nil, ErrProblemRectifiersFull.With("limit", strconv.Itoa(MaxInvolved))
 	}
 	return p, nil

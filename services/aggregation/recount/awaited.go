@@ -60,6 +60,9 @@ func (c *count) turn(installation string, item *worklist.Item) {
 	above := c.tree.Above(heir, tree.Now)
 	if above == "" || installation != "" && c.tree.RootOf(installation, heir) {
 		item.Roles = []accessv1.Role{accessv1.Role_ROLE_HEAD}
+		if a := item.GetAction(); a == aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM || a == aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM {
+			item.Roles = []accessv1.Role{accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD}
+		}
 		return
 	}
 	item.Unit = c.decider(item.GetFoundBy(), heir, above)

@@ -19,6 +19,7 @@ import (
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/deadline"
 )
 
@@ -34,8 +35,7 @@ const (
 	above side = true
 )
 
-// duty is what is to be done, by whose side and by which roles: those that the
-// contract names at the method.
+// duty is what is to be done, by whose side and by which roles.
 type duty struct {
 	side  side
 	roles []accessv1.Role
@@ -46,42 +46,42 @@ const (
 	leader     = accessv1.Role_ROLE_LEADER
 	clerk      = accessv1.Role_ROLE_CLERK
 	supervisor = accessv1.Role_ROLE_SUPERVISOR
-	officer    = accessv1.Role_ROLE_COMPLAINT_OFFICER
 	reporter   = accessv1.Role_ROLE_REPORTER
 )
 
 var (
-	office    = []accessv1.Role{clerk, leader, head}
-	reviewers = []accessv1.Role{leader, supervisor, head}
 	superiors = []accessv1.Role{supervisor, leader}
-	desk      = []accessv1.Role{officer, clerk, leader}
+	leaders   = []accessv1.Role{leader, head}
 )
 
-// duties are those of every action. Who verifies and closes what a unit found
-// itself is the unit's own leader, if one is free to: see ownFinding.
+// duties are those of every action, by the roles that the contract names at its method. Who
+// verifies and closes a problem it leaves to what the rules say of that: a superior or, of
+// what the unit found itself or of the topmost unit's, the unit's own leaders, see problem
+// and turn; so of an extension on which a bureau is to decide.
 var duties = map[aggregationv1.WorkItem_Action]duty{
-	aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT:  {own, office},
-	aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT:   {own, office},
-	aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT:   {above, reviewers},
-	aggregationv1.WorkItem_ACTION_OPEN_LEDGER:         {own, office},
-	aggregationv1.WorkItem_ACTION_SIGN_LEDGER:         {own, []accessv1.Role{head}},
-	aggregationv1.WorkItem_ACTION_FILE_LEDGER:         {own, office},
-	aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER:  {above, superiors},
-	aggregationv1.WorkItem_ACTION_PLAN_PROBLEM:        {own, office},
-	aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM:     {own, office},
+	aggregationv1.WorkItem_ACTION_RECEIVE_ASSIGNMENT:  {own, authz.Roles(campaignv1.CampaignService_ReceiveAssignment_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_SUBMIT_ASSIGNMENT:   {own, authz.Roles(campaignv1.CampaignService_SubmitAssignment_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_REVIEW_ASSIGNMENT:   {above, authz.Roles(campaignv1.CampaignService_ApproveAssignment_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_OPEN_LEDGER:         {own, authz.Roles(rectificationv1.RectificationService_CreateLedger_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_SIGN_LEDGER:         {own, authz.Roles(rectificationv1.RectificationService_SignLedger_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_FILE_LEDGER:         {own, authz.Roles(rectificationv1.RectificationService_FileLedger_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER:  {above, authz.Roles(rectificationv1.RectificationService_AcknowledgeLedger_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_PLAN_PROBLEM:        {own, authz.Roles(rectificationv1.RectificationService_PlanProblem_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_RECTIFY_PROBLEM:     {own, authz.Roles(rectificationv1.RectificationService_ProgressProblem_FullMethodName)},
 	aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM:      {above, superiors},
 	aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM:       {above, superiors},
-	aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION:    {above, superiors},
-	aggregationv1.WorkItem_ACTION_CONCLUDE_INSPECTION: {own, superiors},
-	aggregationv1.WorkItem_ACTION_CLOSE_ROUND:         {own, superiors},
-	aggregationv1.WorkItem_ACTION_TALLY_ROUND:         {own, superiors},
-	aggregationv1.WorkItem_ACTION_PUBLISH_ROUND:       {own, []accessv1.Role{head, leader}},
-	aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT:    {own, desk},
-	aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT:    {own, desk},
-	aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT:     {own, desk},
-	aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT:     {own, desk},
-	aggregationv1.WorkItem_ACTION_REVIEW_REPORT:       {above, superiors},
-	aggregationv1.WorkItem_ACTION_SUBMIT_REPORT:       {own, []accessv1.Role{reporter, clerk, leader, head}},
+	aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION:    {above, authz.Roles(rectificationv1.RectificationService_ApproveExtension_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_CONCLUDE_INSPECTION: {own, authz.Roles(rectificationv1.RectificationService_ConcludeInspection_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_CLOSE_ROUND:         {own, authz.Roles(evaluationv1.EvaluationService_CloseRound_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_TALLY_ROUND:         {own, authz.Roles(evaluationv1.EvaluationService_TallyRound_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_PUBLISH_ROUND:       {own, authz.Roles(evaluationv1.EvaluationService_PublishRound_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT:    {own, authz.Roles(complaintv1.ComplaintService_AcceptComplaint_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT:    {own, authz.Roles(complaintv1.ComplaintService_AssignComplaint_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT:     {own, authz.Roles(complaintv1.ComplaintService_ReplyComplaint_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT:     {own, authz.Roles(complaintv1.ComplaintService_CloseComplaint_FullMethodName)},
+	aggregationv1.WorkItem_ACTION_REVIEW_REPORT:       {above, authz.Roles(aggregationv1.AggregationService_AcceptReport_FullMethodName)},
+	// Machines send it; those who answer for the unit see to it.
+	aggregationv1.WorkItem_ACTION_SUBMIT_REPORT: {own, []accessv1.Role{reporter, clerk, leader, head}},
 }
 
 // Of returns what a record asks for, at most one item for each action. Records of

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -86,7 +87,7 @@ func (l *List) Record(subject string, items []*Item, day string) error {
 }
 
 // turn says whose turn it is. What awaits the superior of the topmost unit awaits
-// its own head: that superior is not in the tree where the record is kept.
+// its own head, or its leaders: that superior is not in the tree where the record is kept.
 func (l *List) turn(item *Item) (string, error) {
 	if duties[item.GetAction()].side == own {
 		return item.GetOwner(), nil
@@ -96,11 +97,31 @@ func (l *List) turn(item *Item) (string, error) {
 		return "", err
 	}
 	if len(path) > 1 && path[0] != l.top {
-		item.Roles = duties[item.GetAction()].roles
+		item.Roles = rolesAbove(item)
 		return l.decider(item.GetFoundBy(), path[1:])
 	}
-	item.Roles = []accessv1.Role{head}
+	item.Roles = rolesAlone(item)
 	return item.GetOwner(), nil
+}
+
+// rolesAbove are those by which a superior does it: of an extension on which a bureau is to
+// decide, the roles of those who decide for bureaus.
+func rolesAbove(item *Item) []accessv1.Role {
+	if item.GetAction() == aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION && item.GetFoundBy() != "" {
+		return superiors
+	}
+	return duties[item.GetAction()].roles
+}
+
+// rolesAlone are those by which it is done in the topmost unit: its leaders verify and close
+// its problems, whoever found them; the rest is its head's.
+func rolesAlone(item *Item) []accessv1.Role {
+	switch item.GetAction() {
+	case aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM, aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM:
+		return leaders
+	default:
+		return []accessv1.Role{head}
+	}
 }
 
 // decider is who decides among those above a unit: the bureau that found the matter, or

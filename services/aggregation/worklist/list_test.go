@@ -13,7 +13,7 @@ import (
 )
 
 // What is kept here awaits the superior; what an installation below keeps of its
-// root awaits the root's own head, as it does there.
+// root awaits the root's own leaders, as it does there.
 func TestWhoseTurnItIs(t *testing.T) {
 	engine, err := bolt.Open(filepath.Join(t.TempDir(), "lists.db"), bolt.Options{MapSize: 1 << 20})
 	if err != nil {
@@ -27,7 +27,7 @@ func TestWhoseTurnItIs(t *testing.T) {
 		role accessv1.Role
 	}{
 		"":        {"units/c", accessv1.Role_ROLE_SUPERVISOR},
-		"units/d": {"units/d", accessv1.Role_ROLE_HEAD},
+		"units/d": {"units/d", accessv1.Role_ROLE_LEADER},
 		"units/c": {"units/c", accessv1.Role_ROLE_SUPERVISOR},
 	} {
 		err := engine.Update(t.Context(), func(tx store.Tx) error {

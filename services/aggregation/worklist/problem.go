@@ -3,7 +3,6 @@ package worklist
 import (
 	"cmp"
 
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )
@@ -27,13 +26,14 @@ func problem(p *rectificationv1.Problem) []*Item {
 			continue
 		}
 		if item.FoundBy = p.GetFoundBy(); ownFinding(p) && !decidedAbove(p) {
-			item.Unit, item.Roles = p.GetUnit(), []accessv1.Role{leader, head}
+			item.Unit, item.Roles = p.GetUnit(), leaders
 		}
 	}
 	extensions := p.GetExtensions()
 	if n := len(extensions); n > 0 && len(items) > 0 && extensions[n-1].GetState() == rectificationv1.Extension_STATE_ASKED {
 		for _, item := range ask(p, p.GetUnit(), p.GetCampaign(), aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION, p.GetDeadline()) {
 			item.FoundBy = cmp.Or(extensions[n-1].GetBureau(), p.GetFoundBy())
+			item.Roles = rolesAbove(item)
 			items = append(items, item)
 		}
 	}

@@ -63,6 +63,19 @@ func (m *Method) GetMaxMiB() int32 {
 	return m.Rule.GetMaxMib()
 }
 
+// Roles are those that the contract names at the method of that full name, such as
+// /duban.organization.v1.OrganizationService/GetUnit; none if there is no such method.
+func Roles(fullName string) []accessv1.Role {
+	name := strings.ReplaceAll(strings.TrimPrefix(fullName, "/"), "/", ".")
+	d, _ := protoregistry.GlobalFiles.FindDescriptorByName(protoreflect.FullName(name))
+	found, ok := d.(protoreflect.MethodDescriptor)
+	if !ok {
+		return nil
+	}
+	rule, _ := proto.GetExtension(found.Options(), accessv1.E_Rule).(*accessv1.Rule)
+	return rule.GetRoles()
+}
+
 // Methods reads the rule of every method of the services. It fails if one has
 // none, so that a forgotten rule stops the process from starting.
 func Methods(services ...string) (map[string]*Method, error) {

@@ -40,7 +40,43 @@ func (s *Service) importRows(tx *change.Tx, ancestor string, rows []organization
 		answer.Rows = append(answer.Rows, r)
 		answer.Totals[r.GetVerdict().String()]++
 	}
-	return answer, nil
+	return answer, s.warn(tx, rows, answer.GetRows(), zh)
+}
+
+// warn says at the rows that were taken which of them bring a code that another unit has once
+// all are taken.
+func (s *Service) warn(tx *change.Tx, rows []organization.Row, answers []*organizationv1.ImportUnitsResponse_Row, zh bool) error {
+	if !slices.ContainsFunc(rows, func(r organization.Row) bool { return len(r.Unit.GetCodes()) > 0 }) {
+		return nil
+	}
+	added := map[string]bool{}
+	for _, r := range answers {
+		added[r.GetUnit()] = r.GetReason() == ""
+	}
+	coded, err := s.coded(tx, added)
+	if err != nil {
+		return err
+	}
+	for i, r := range answers {
+		if r.GetReason() == "" {
+			say(r, fault.As(coded.Shared(rows[i].Unit)), zh)
+		}
+	}
+	return nil
+}
+
+// coded are the units that the caller sees, here and below, or that are new, by their codes.
+func (s *Service) coded(tx *change.Tx, added map[string]bool) (organization.Coded, error) {
+	coded := organization.Coded{}
+	for u, err := range joined(s.units.Scan(tx, "", ""), s.below("")) {
+		if err != nil {
+			return nil, err
+		}
+		if added[u.GetName()] || tx.Access.Sees(u.GetName()) {
+			coded.Add(u)
+		}
+	}
+	return coded, nil
 }
 
 // importRow stores at most one unit, as the last thing it does: a row that fails
@@ -113,6 +149,15 @@ func report(row organization.Row, verdict organizationv1.ImportUnitsResponse_Ver
 	if verdict != organizationv1.ImportUnitsResponse_VERDICT_CONFLICT {
 		r.Verdict = organizationv1.ImportUnitsResponse_VERDICT_REJECTED
 	}
+	say(r, f, zh)
+	return r
+}
+
+// say tells at a row what is wrong with it, if anything is.
+func say(r *organizationv1.ImportUnitsResponse_Row, f *fault.Fault, zh bool) {
+	if f == nil {
+		return
+	}
 	inChinese, inEnglish := f.Whole()
 	r.Reason, r.Message = f.Reason, inEnglish
 	if zh {
@@ -121,5 +166,4 @@ func report(row organization.Row, verdict organizationv1.ImportUnitsResponse_Ver
 	if len(f.Fields) > 0 {
 		r.Column = organization.Column(f.Fields[0].Path)
 	}
-	return r
 }

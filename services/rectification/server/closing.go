@@ -73,7 +73,7 @@ func (s *Service) attach(tx *change.Tx, name string) (before, after *rectificati
 
 // VerifyProblem implements the RPC.
 func (s *Service) VerifyProblem(ctx context.Context, req *rectificationv1.VerifyProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Verifying, verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Verifying, s.verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Verify(p, tx.Access.Principal.Name, s.leaders(tx, p.GetUnit()))
 	})
 }
@@ -87,7 +87,7 @@ func (s *Service) CloseProblem(ctx context.Context, req *rectificationv1.ClosePr
 
 // ReturnProblem implements the RPC.
 func (s *Service) ReturnProblem(ctx context.Context, req *rectificationv1.ReturnProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Returning, verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Returning, s.verifiers, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.SendBack(p, req.GetReason(), tx.Access.Principal.Name)
 	})
 }
@@ -108,29 +108,34 @@ func (s *Service) judge(
 		if err != nil {
 			return nil, err
 		}
-		return decided, rectification.Entitled(p, tx.Access.Principal.Name, right, s.serves(tx.Now))
+		return rectification.Decided(p, decided, tx.Access.Principal.Name, right, s.serves(tx.Now))
 	}, change.CatchUp())
 }
 
 // verifiers are those who verify the problem, send it back or reopen it.
-func verifiers(_ *change.Tx, p *rectificationv1.Problem) []rectification.Right {
-	return rectification.Verifiers(p.GetSource())
+func (s *Service) verifiers(tx *change.Tx, p *rectificationv1.Problem) []rectification.Right {
+	return rectification.Verifiers(p.GetSource(), s.topmost(tx, p.GetUnit()))
 }
 
 // closers are those who close the problem.
 func (s *Service) closers(tx *change.Tx, p *rectificationv1.Problem) []rectification.Right {
-	return rectification.Closers(p, s.leaders(tx, p.GetUnit()))
+	return rectification.Closers(p, s.leaders(tx, p.GetUnit()), s.topmost(tx, p.GetUnit()))
+}
+
+// topmost says whether nobody here is above the unit, or above what it was merged into.
+func (s *Service) topmost(tx *change.Tx, unit string) bool {
+	return s.units.Heir(unit) == tx.Access.Tree().Root()
 }
 
 // settle makes a move on a problem by a rule, if the caller decides for the bureau whose
-// that is, or if it is none's.
+// that is, or if it is none's. For the topmost unit no bureau does.
 func (s *Service) settle(
 	ctx context.Context, req change.Named, m rectification.ProblemMove, rule func(*change.Tx, *rectificationv1.Problem) (*rectificationv1.Problem, error),
 	how ...change.Option,
 ) (*rectificationv1.Problem, error) {
 	return s.problems.Change(ctx, req, func(tx *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		by, bureau := rectification.Superiors(), rectification.Bureau(p, m, tx.Access.Tree().Root())
-		if bureau != "" && !tx.Access.ActsFor(bureau, p.GetUnit(), by.Scope, by.Roles...) {
+		if bureau != "" && !s.topmost(tx, p.GetUnit()) && !tx.Access.ActsFor(bureau, p.GetUnit(), by.Scope, by.Roles...) {
 			return nil, tx.Access.Refusal(rectification.ErrProblemNotYoursToDecide)
 		}
 		return rule(tx, p)
@@ -139,7 +144,7 @@ func (s *Service) settle(
 
 // ReopenProblem implements the RPC.
 func (s *Service) ReopenProblem(ctx context.Context, req *rectificationv1.ReopenProblemRequest) (*rectificationv1.Problem, error) {
-	return s.judge(ctx, req, rectification.Reopening, verifiers, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
+	return s.judge(ctx, req, rectification.Reopening, s.verifiers, func(_ *change.Tx, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Reopen(p, req.GetReason())
 	})
 }

@@ -165,7 +165,7 @@ func TestWhoComesToWorkAtATargetConcludesNothingOnIt(t *testing.T) {
 	suitetest.OK[*rectificationv1.Inspection](t)(w.as(w.bureauLeader).RecordInspection(t.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: w.school, Summary: "s"}))
 	w.Grant(w.supervisor.Name, w.school, head)
 	_, err := w.as(w.supervisor).ConcludeInspection(t.Context(), &rectificationv1.ConcludeInspectionRequest{Name: i.GetName(), Conclusion: "合格"})
-	want(t, "its new head", err, rectification.ErrInspectionOwnUnit)
+	want(t, "its new head", err, rectification.ErrInspectionConcluderInvolved)
 }
 
 func TestATeamIsOfThoseWhomTheCallerSees(t *testing.T) {

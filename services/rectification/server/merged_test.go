@@ -204,7 +204,7 @@ func TestWhoBelongsToTheHeirIsNoSuperior(t *testing.T) {
 	w.merge(t, w.school, w.other)
 	want(t, "an order to one's own", enter(insider), authz.ErrInvolved)
 	want(t, "an order from above, which would be new work", enter(w.supervisor), rectification.ErrLedgerUnitArchived)
-	want(t, "concluding on one's own", conclude(insider), rectification.ErrInspectionOwnUnit)
+	want(t, "concluding on one's own", conclude(insider), rectification.ErrInspectionConcluderInvolved)
 	want(t, "concluding", conclude(w.supervisor), nil)
 }
 

@@ -52,7 +52,7 @@ func TestATeamHasOneWhoMayRecord(t *testing.T) {
 // supervisor or leader of the bureau does, who is not of a target, and is named.
 func TestAnInspectionOutlivesItsTeam(t *testing.T) {
 	w := begin(t)
-	for recorded, unseen := range map[bool]error{true: rectification.ErrInspectionOwnUnit, false: authz.ErrNotFound} {
+	for recorded, unseen := range map[bool]error{true: rectification.ErrInspectionConcluderInvolved, false: authz.ErrNotFound} {
 		inspector, grant := w.inspector()
 		i, err := w.team(inspector.Name)
 		want(t, "the plan", err, nil)

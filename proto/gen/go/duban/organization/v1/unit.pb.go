@@ -1152,7 +1152,9 @@ type ImportUnitsResponse_Row struct {
 	Unit string `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
 	// What became of it.
 	Verdict ImportUnitsResponse_Verdict `protobuf:"varint,3,opt,name=verdict,proto3,enum=duban.organization.v1.ImportUnitsResponse_Verdict" json:"verdict,omitempty"`
-	// The stable reason of a conflict or rejection.
+	// The stable reason of a conflict or rejection; or of a warning about a row that was
+	// taken, as its verdict says: UNIT_CODE_AMBIGUOUS, another unit that the caller sees and that
+	// is in use has one of its codes too, of a scheme other than gbt2260.
 	Reason string `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
 	// The reason in words, in the caller's language, and what is wrong at the column.
 	Message string `protobuf:"bytes,5,opt,name=message,proto3" json:"message,omitempty"`

@@ -345,8 +345,8 @@ type Problem struct {
 	CloseAbove bool `protobuf:"varint,41,opt,name=close_above,json=closeAbove,proto3" json:"close_above,omitempty"`
 	// 曾参与人员: who led it, answered for it, worked on it or asked for another deadline and
 	// stands in none of the fields that say so any more, since they were replaced or it was
-	// reopened; for as long as there is the problem, in this order. They decide nothing on it
-	// as a superior.
+	// reopened; and who verified, returned, closed or reopened it for the unit. For as long as
+	// there is the problem, in this order. They decide nothing on it as a superior.
 	Former []string `protobuf:"bytes,42,rep,name=former,proto3" json:"former,omitempty"`
 	// 上级核查: the unit found it itself, and when it was submitted none of its leaders and heads
 	// in office was free to verify it: a superior is asked to. False once that is decided.

@@ -117,11 +117,12 @@ type RectificationServiceClient interface {
 	ProgressProblem(ctx context.Context, in *ProgressProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Asks for the problem to be struck off (申请销号), with evidence.
 	SubmitProblem(ctx context.Context, in *SubmitProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Confirms that the problem is put right (核查). Who may follows from the source;
-	// never who submitted it. Who does for the unit holds a post there that day.
+	// Confirms that the problem is put right (核查). Who may follows from the source, but that
+	// the topmost unit's problems its own leaders verify; never who submitted it. Who does for the unit holds a post there that day.
 	VerifyProblem(ctx context.Context, in *VerifyProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Strikes the problem off (销号): for what the unit found itself, a leader of the
-	// unit; else a supervisor or leader above, of found_by or higher, if it is set.
+	// unit, as of all that the topmost unit is to put right; else a supervisor or leader
+	// above, of found_by or higher, if it is set.
 	// Never who submitted or verified it. Who does for the unit holds a post there that day.
 	CloseProblem(ctx context.Context, in *CloseProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Sends a submitted or verified problem back (退回问题), with the reason.
@@ -585,11 +586,12 @@ type RectificationServiceServer interface {
 	ProgressProblem(context.Context, *ProgressProblemRequest) (*Problem, error)
 	// Asks for the problem to be struck off (申请销号), with evidence.
 	SubmitProblem(context.Context, *SubmitProblemRequest) (*Problem, error)
-	// Confirms that the problem is put right (核查). Who may follows from the source;
-	// never who submitted it. Who does for the unit holds a post there that day.
+	// Confirms that the problem is put right (核查). Who may follows from the source, but that
+	// the topmost unit's problems its own leaders verify; never who submitted it. Who does for the unit holds a post there that day.
 	VerifyProblem(context.Context, *VerifyProblemRequest) (*Problem, error)
 	// Strikes the problem off (销号): for what the unit found itself, a leader of the
-	// unit; else a supervisor or leader above, of found_by or higher, if it is set.
+	// unit, as of all that the topmost unit is to put right; else a supervisor or leader
+	// above, of found_by or higher, if it is set.
 	// Never who submitted or verified it. Who does for the unit holds a post there that day.
 	CloseProblem(context.Context, *CloseProblemRequest) (*Problem, error)
 	// Sends a submitted or verified problem back (退回问题), with the reason.

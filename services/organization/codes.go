@@ -1,0 +1,37 @@
+package organization
+
+import (
+	"slices"
+
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+)
+
+// divisions is the scheme whose codes name every unit of a division, and none alone.
+const divisions = "gbt2260"
+
+// Coded are the units that get new work, by their codes that name one alone.
+type Coded map[[2]string][]string
+
+// Add takes in a unit.
+func (c Coded) Add(u *organizationv1.Unit) {
+	for _, code := range u.GetCodes() {
+		key := [2]string{code.GetScheme(), code.GetValue()}
+		if u.GetState() == organizationv1.Unit_STATE_ACTIVE && key[0] != divisions && !slices.Contains(c[key], u.GetName()) {
+			c[key] = append(c[key], u.GetName())
+		}
+	}
+}
+
+// Shared says which of u's codes another unit has, too, and which unit. Nothing is refused by
+// it: codes are the unit's own, and what comes by one that names two waits.
+func (c Coded) Shared(u *organizationv1.Unit) error {
+	for _, code := range u.GetCodes() {
+		for _, other := range c[[2]string{code.GetScheme(), code.GetValue()}] {
+			if other != u.GetName() {
+				return ErrUnitCodeAmbiguous.With("code", code.GetScheme()+"="+code.GetValue()).With("unit", other).
+					At("codes", "另一单位也有此代码", "has a code that another unit has, too")
+			}
+		}
+	}
+	return nil
+}

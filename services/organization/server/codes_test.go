@@ -1,0 +1,57 @@
+package server_test
+
+import (
+	"strings"
+	"testing"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/suitetest"
+)
+
+// Two units with one code are entered, and both rows say so; so is one whose code a unit has
+// that is there. Nobody hears of a unit that they do not see, nor of one that is no more.
+func TestAnImportWarnsOfACodeThatTwoUnitsHave(t *testing.T) {
+	s := suitetest.Run(t)
+	is := suitetest.OK[*organizationv1.Unit](t)
+	city, far := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY), s.Unit("far", s.Root, organizationv1.Unit_KIND_CITY)
+	own := s.Person(city, accessv1.Role_ROLE_SYSTEM_ADMIN).Key
+	coded := func(id, parent, value string) string {
+		t.Helper()
+		return is(s.Organization(s.SystemAdmin).CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{UnitId: id, Unit: &organizationv1.Unit{
+			DisplayName: "演示小学", Parent: parent, Kind: organizationv1.Unit_KIND_SCHOOL, Codes: []*organizationv1.Code{{Scheme: "school", Value: value}},
+		}})).GetName()
+	}
+	coded("there", city, "3")
+	coded("hidden", far, "4")
+	closed := coded("closed", city, "5")
+	is(s.Organization(s.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: closed}))
+	s.CatchUp()
+	const table = `id,parent_id,kind,display_name,codes
+x1,city,school,演示一小,school=1;school=2;gbt2260=420502
+x2,city,school,演示二小,school=7;gbt2260=420502
+x16,city,school,演示三小,uscc=1;school=1
+x3,city,school,演示四小,school=3
+x4,city,school,演示五小,school=4
+x5,city,school,演示六小,school=5
+x6,nowhere,school,演示七小,school=7
+`
+	want := []string{"CREATED units/x16", "CREATED ", "CREATED units/x1", "CREATED units/there", "CREATED ", "CREATED ", "REJECTED "}
+	for _, again := range []bool{true, false} {
+		answer := suitetest.OK[*organizationv1.ImportUnitsResponse](t)(s.Organization(own).ImportUnits(t.Context(), &organizationv1.ImportUnitsRequest{Ancestor: city, Csv: table, ValidateOnly: again}))
+		for i, r := range answer.GetRows() {
+			verdict, other, _ := strings.Cut(want[i], " ")
+			if got := strings.TrimPrefix(r.GetVerdict().String(), "VERDICT_"); got != verdict || (r.GetReason() == "UNIT_CODE_AMBIGUOUS") != (other != "") || !strings.Contains(r.GetMessage(), other) {
+				t.Errorf("line %d: %v, want %s", r.GetLine(), r, want[i])
+			}
+			if other != "" && r.GetColumn() != "codes" {
+				t.Errorf("line %d: at %q", r.GetLine(), r.GetColumn())
+			}
+		}
+	}
+	mended := strings.Replace(table, "uscc=1;school=1", "uscc=1", 1)
+	answer := suitetest.OK[*organizationv1.ImportUnitsResponse](t)(s.Organization(own).ImportUnits(t.Context(), &organizationv1.ImportUnitsRequest{Ancestor: city, Csv: mended}))
+	if first, third := answer.GetRows()[0], answer.GetRows()[2]; first.GetReason() != "" || third.GetReason() != "" {
+		t.Errorf("once one is mended: %v, %v", first, third)
+	}
+}
