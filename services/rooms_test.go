@@ -136,7 +136,7 @@ var rules = []struct {
 	{"aggregation/worklist", append(rooms("store", "calendar", "deadline"), std, pb, proto)},
 	{"aggregation/basis", []string{std, proto, root + "aggregation", root + "aggregation/sheet"}},
 	{"aggregation/sheet", []string{std, pb, proto + "sheet/", "github.com/xuri/excelize/", "google.golang.org/genproto/googleapis/api/httpbody"}},
-	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
+	{"aggregation/reports", append(rooms("fault", "lifecycle", "calendar", "shipped", "text"), std, pb, proto, root+"aggregation", "go.yaml.in/yaml/")},
 	{"aggregation/intake", []string{std, proto, root + "aggregation/reports", root + "aggregation/sheet", "github.com/xuri/excelize/v2", "github.com/xuri/nfp", "golang.org/x/text/"}},
 	{"aggregation/count", append(rooms("calendar", "fault", "feed/server", "store"), std, pb, proto, root+"aggregation")},
 	{"aggregation/desk", append(rooms("change", "fault", "feed", "page", "portal", "store"), std, pb, proto, root+"aggregation", "google.golang.org/genproto/googleapis/api/httpbody")},
