@@ -3,6 +3,7 @@ package gateway
 import (
 	_ "embed"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 
 	"github.com/swaggest/swgui"
@@ -39,12 +40,14 @@ func newPages(services []service, r func() (Reference, error)) (pages, error) {
 		Title: "duban 督办", SwaggerJSON: "/openapi.json", BasePath: "/docs/",
 		SettingsUI: map[string]string{"validatorUrl": "null", "layout": `"BaseLayout"`, "docExpansion": `"none"`},
 	})
+	page := httptest.NewRecorder() // the console's page says the same to everybody
+	console.ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/docs/", http.NoBody))
 	all := pages{
 		"/":             inLanguage(""),
 		"/developers":   inLanguage(""),
 		developer.Root:  inLanguage(""),
 		"/docs":         http.RedirectHandler("/docs/", http.StatusFound),
-		"/docs/":        protect(swagger, console),
+		"/docs/":        protect(swagger, kept("text/html; charset=utf-8", page.Body.Bytes())),
 		"/docs/errors":  inLanguage("errors"), // what problems name as their type
 		"/openapi.json": kept("application/json", openAPI),
 		"/healthz":      static("application/json", []byte(`{"status":"alive"}`)),

@@ -60,7 +60,7 @@ func TestPages(t *testing.T) {
 // it not sent again; what the API answers is kept by nobody.
 func TestPagesComeOnce(t *testing.T) {
 	h, _ := start(t, &fake{}, Options{})
-	for _, target := range []string{"/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/favicon-32x32.png", "/developers/style.css", "/developers/zh/calls", "/openapi.json"} {
+	for _, target := range []string{"/docs/", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css", "/docs/favicon-32x32.png", "/developers/style.css", "/developers/zh/calls", "/openapi.json"} {
 		for _, encoding := range []string{"", "gzip, br"} {
 			first := ask(h, "GET", target, "", "Accept-Encoding: "+encoding)
 			tag := first.Header().Get("ETag")
@@ -157,6 +157,9 @@ func TestMissingBackendIsAnError(t *testing.T) {
 func TestDocsLoadNothingFromElsewhere(t *testing.T) {
 	h, _ := start(t, &fake{}, Options{})
 	w := ask(h, "GET", "/docs/", "")
+	if kind := w.Header().Get("Content-Type"); kind != "text/html; charset=utf-8" {
+		t.Errorf("Swagger UI is %s", kind)
+	}
 	external := regexp.MustCompile(`(?i)(src|href|action)\s*=\s*["']?(https?:)?//`)
 	if found := external.FindString(w.Body.String()); found != "" {
 		t.Errorf("Swagger UI loads %s", found)

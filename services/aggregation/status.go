@@ -69,7 +69,7 @@ func FigureOf(d *Definition, value func(Metric) int64) *aggregationv1.Figure {
 	}
 	f.Numerator, f.Denominator = value(d.Over), value(d.By)
 	if f.Denominator > 0 {
-		f.Value = (2000*f.Numerator + f.Denominator) / (2 * f.Denominator)
+		f.Value = Share(f.Numerator, f.Denominator)
 	}
 	return f
 }
@@ -236,4 +236,14 @@ func (d *Definition) Stretches(start, end string, bucket aggregationv1.GetStatus
 func LastDay(month string) string {
 	t, _ := time.Parse("2006-01", month)
 	return t.AddDate(0, 1, -1).Format(time.DateOnly)
+}
+
+// Share is a part of a whole in thousandths, to the nearest, but 1000 only of all of it: a
+// whole of which one in ten thousand lacks is none.
+func Share(part, whole int64) int64 {
+	nearest := (2000*part + whole) / (2 * whole)
+	if part < whole {
+		return min(nearest, 999)
+	}
+	return nearest
 }

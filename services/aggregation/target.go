@@ -54,7 +54,7 @@ func Covers(t *aggregationv1.Target, campaign, day string) bool {
 func Progress(t *aggregationv1.Target, f *aggregationv1.Figure) *aggregationv1.TargetProgress {
 	p := &aggregationv1.TargetProgress{Target: t, Value: f.GetValue(), Provisional: f.GetProvisional(), Partial: f.GetPartial()}
 	if goal := t.GetGoal(); goal > 0 {
-		p.ProgressMilli = (2000*p.GetValue() + goal) / (2 * goal)
+		p.ProgressMilli = Share(p.GetValue(), goal)
 	}
 	p.Met = p.GetValue() >= t.GetGoal()
 	if t.GetDirection() == aggregationv1.Target_DIRECTION_AT_MOST {

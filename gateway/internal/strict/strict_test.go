@@ -121,6 +121,11 @@ func TestWhatCannotBeReadIsTold(t *testing.T) {
 		`{"value":"1.0"}`:                           {Unreadable: "1.0"},
 		`{"value":99999999999999999999}`:            {Unreadable: "99999999999999999999"},
 		`{"value":{"a":[1,2]},"field":"found"}`:     {Field: "found", Unreadable: `{"a":[1,2]}`},
+		`{"value":"5\u200b"}`:                       {Unreadable: `5\u200b`},
+		`{"value":"5` + "\u200b" + `"}`:             {Unreadable: `5\u200b`},
+		`{"value":"\u0001\u0000\u202e\ufeff\r"}`:    {Unreadable: `\u0001\u0000\u202e\ufeff\u000d`},
+		`{"value":"5\udb40\udc01\u115f\ufe0f"}`:     {Unreadable: `5\udb40\udc01\u115f\ufe0f`},
+		`{"value":["` + "\u200b" + `\u200b"]}`:      {Unreadable: `["\u200b\u200b"]`},
 		`{"value":"` + long + `","field":"closed"}`: {Field: "closed", Unreadable: strings.Repeat("甲", 21)},
 	} {
 		rows := `{"rows":[` + text + `,` + text + `]}`

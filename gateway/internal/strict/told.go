@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
+	"unicode/utf16"
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -89,6 +92,22 @@ func (t *telling) read(r *reader) func(protoreflect.FieldDescriptor, string) err
 	}
 }
 
+// unseen writes characters that no text has, or that nobody sees, as JSON escapes them: what is
+// told is text (package text of the services holds it to that), and shows what was wrong.
+func unseen(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if unicode.IsGraphic(r) && !unicode.In(r, unicode.Other_Default_Ignorable_Code_Point, unicode.Variation_Selector) || r == '\t' || r == '\n' {
+			b.WriteRune(r)
+			continue
+		}
+		for _, half := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, half)
+		}
+	}
+	return b.String()
+}
+
 // toldOf is what is told of a value: of a string what it says, as it stands there.
 func toldOf(raw json.RawMessage) string {
 	text := strings.TrimSpace(string(raw))
@@ -101,7 +120,7 @@ func toldOf(raw json.RawMessage) string {
 	if strings.TrimSpace(text) == "" {
 		return nothing
 	}
-	if len(text) > maxTold {
+	if text = unseen(text[:min(len(text), 2*maxTold)]); len(text) > maxTold {
 		text = strings.ToValidUTF8(text[:maxTold], "")
 	}
 	return text

@@ -23,6 +23,7 @@ type parcel struct {
 	keep   func(rows int)    // gives back what room so many rows do not need
 	pages  [][]*aggregationv1.Report_Row
 	totals *aggregationv1.Report_Totals // of a long report that is only to be checked
+	wrong  []*aggregationv1.Report_Row  // the first of its rows that would not count
 }
 
 // pageBytes is how many bytes the rows of a page have at most: its entry in the feed
@@ -112,21 +113,34 @@ func (d *Desk) preview(ctx context.Context, p *parcel) error {
 	})
 }
 
-// try judges all pages of a report, and stores nothing.
+// try judges all pages of a report, and stores nothing. Sentences stay with as many rows as
+// are answered: the first that would not count are among the first that have no place, and
+// those that are judged wrong later.
 func (j *judge) try(p *parcel) error {
+	told := 0
 	for _, rows := range p.pages {
 		if _, err := j.find(rows, all); err != nil {
 			return err
 		}
-		reports.Hush(rows)
+		if told >= reports.PageRows {
+			reports.Hush(rows)
+		} else {
+			told += len(reports.Wrong(rows))
+		}
 	}
+	p.wrong = nil // of an attempt before this one
 	for _, rows := range p.pages {
 		if err := j.settle(rows); err != nil {
 			return err
 		}
-		reports.Hush(rows)
+		if len(p.wrong) < reports.PageRows {
+			p.wrong = append(p.wrong, reports.Wrong(rows)...)
+		} else {
+			reports.Hush(rows)
+		}
 		reports.Tally(p.totals, 1, rows...)
 	}
+	p.wrong = reports.Paged(p.wrong, pageBytes)[0]
 	return nil
 }
 
@@ -157,7 +171,7 @@ func (d *Desk) take(tx *change.Tx, p *parcel) (*aggregationv1.Report, error) {
 	}
 	switch {
 	case p.totals != nil:
-		r.Totals = p.totals
+		r.Totals, r.Rows = p.totals, p.wrong
 		return r, nil
 	case len(p.pages) > 1:
 		return d.keep(tx, r, p.pages)

@@ -288,6 +288,53 @@ func TestCellsThatHoldNoValue(t *testing.T) {
 	}
 }
 
+// A spreadsheet makes a date of 3-15 and a percentage of 200%: the number beneath is none
+// that anybody wrote.
+func TestDatesAndPercentagesAreNoValues(t *testing.T) {
+	formats := []string{"14", "22", "164", "165", "9", "166", "20", "3", "167", "31", "99"}
+	head := `<styleSheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><numFmts count="4">` +
+		`<numFmt numFmtId="164" formatCode="yyyy\-mm\-dd"/><numFmt numFmtId="165" formatCode="[h]:mm"/>` +
+		`<numFmt numFmtId="166" formatCode="0.0%;[Red]-0.0%"/><numFmt numFmtId="167" formatCode="#,##0&quot;日%&quot;"/></numFmts>` +
+		`<cellStyleXfs><xf numFmtId="14"/></cellStyleXfs><cellXfs><xf numFmtId="0"/>`
+	for _, f := range formats {
+		head += `<xf numFmtId="` + f + `"/>`
+	}
+	head += `</cellXfs><dxfs><dxf><numFmt numFmtId="3" formatCode="yyyy"/></dxf></dxfs></styleSheet>`
+	for cell, want := range map[string]*row{
+		`<c s="0"><v>45000</v></c>`:                    {Value: 45000},
+		`<c s="1"><v>45000</v></c>`:                    {Unreadable: "2023-03-15"},
+		`<c s="2"><v>45000.5</v></c>`:                  {Unreadable: "2023-03-15 12:00:00"},
+		`<c s="3"><v>45000</v></c>`:                    {Unreadable: "2023-03-15"},
+		`<c s="3" t="n"><f>B9</f><v>0</v></c>`:         {Unreadable: "1899-12-30"},
+		`<c s="4"><v>0.25</v></c>`:                     {Unreadable: "06:00:00"},
+		`<c s="5"><v>2</v></c>`:                        {Unreadable: "200%"},
+		`<c s="6"><v>0.07</v></c>`:                     {Unreadable: "7%"},
+		`<c s="7"><v>0.25</v></c>`:                     {Unreadable: "06:00:00"},
+		`<c s="8"><v>1200</v></c>`:                     {Value: 1200},
+		`<c s="9"><v>1200</v></c>`:                     {Value: 1200},
+		`<c s="10"><v>45000</v></c>`:                   {Unreadable: "2023-03-15"},
+		`<c s="11"><v>45000</v></c>`:                   {Value: 45000},
+		`<c s="1"><v>-1</v></c>`:                       {Unreadable: "-1 (#)"},
+		`<c s="1"><v>1E300</v></c>`:                    {Unreadable: "1E300 (#)"},
+		`<c s="1" t="inlineStr"><is><t>5</t></is></c>`: {Value: 5},
+		`<c s="99"><v>5</v></c>`:                       {Value: 5},
+	} {
+		all := parts(t, sheetOf(t, titles+`<row r="2"><c r="A2" t="s"><v>2</v></c>`+cell+`</row>`))
+		all["xl/styles.xml"] = head
+		want.Unit, want.Line, want.Field = "units/a", 2, "found"
+		got, _, err := readFile(xlsx, packed(t, all), ledger(t))
+		if diff := cmp.Diff([]*row{want}, got, protocmp.Transform()); err != nil || diff != "" {
+			t.Errorf("%s: %v\n%s", cell, err, diff)
+		}
+	}
+	all := parts(t, sheetOf(t, titles+`<row r="2"><c t="s"><v>2</v></c><c s="1"><v>43538</v></c></row>`))
+	all["xl/styles.xml"] = head
+	all["xl/workbook.xml"] = strings.Replace(all["xl/workbook.xml"], "<sheets>", `<workbookPr date1904="1"/><sheets>`, 1)
+	if got, _, err := readFile(xlsx, packed(t, all), ledger(t)); err != nil || len(got) != 1 || got[0].GetUnreadable() != "2023-03-15" {
+		t.Errorf("counted from 1904: %v, %v", got, err)
+	}
+}
+
 // Codes that libraries write as numbers are the codes that were meant.
 func TestCodesThatAreNumbers(t *testing.T) {
 	for cell, want := range map[string]string{

@@ -28,7 +28,9 @@ const (
 type book struct {
 	*zip.Reader
 	sheet    string // the part that its first sheet is in
+	main     string // the part that names the sheets
 	shared   string // the part of the texts that all sheets share; "": there is none
+	styles   string // the part of the styles of cells; "": there is none
 	texts    []string
 	bound    bound // how much is read of it
 	elements int   // how many were
@@ -51,12 +53,13 @@ func openBook(ctx context.Context, content []byte) (*book, error) {
 	if err != nil {
 		return nil, err
 	}
-	parts, err := b.relations(ctx, main["officeDocument"])
+	b.main = main["officeDocument"]
+	parts, err := b.relations(ctx, b.main)
 	if err != nil {
 		return nil, err
 	}
-	b.shared = parts["sharedStrings"]
-	b.sheet, err = b.firstSheet(ctx, main["officeDocument"], parts)
+	b.shared, b.styles = parts["sharedStrings"], parts["styles"]
+	b.sheet, err = b.firstSheet(ctx, b.main, parts)
 	b.bound = reading
 	return b, err
 }

@@ -36,12 +36,16 @@ func openXLSX(ctx context.Context, content []byte) (*File, error) {
 // order, is an error.
 func (b *book) lines(ctx context.Context) iter.Seq2[line, error] {
 	return func(yield func(line, error) bool) {
-		if err := b.readTexts(ctx); err != nil {
+		styles, err := b.readStyles(ctx)
+		if err == nil {
+			err = b.readTexts(ctx)
+		}
+		if err != nil {
 			yield(line{}, notXLSX(err))
 			return
 		}
-		s := sheetReader{texts: b.texts}
-		err := b.each(ctx, b.sheet, "row", func(d *xml.Decoder, e xml.StartElement) error {
+		s := sheetReader{texts: b.texts, styles: styles}
+		err = b.each(ctx, b.sheet, "row", func(d *xml.Decoder, e xml.StartElement) error {
 			l, err := s.row(d, e)
 			if err == nil && !yield(l, nil) {
 				err = errStopped
@@ -70,14 +74,16 @@ var errStopped = errors.New("reading a sheet was stopped")
 
 // sheetReader reads the rows of a sheet.
 type sheetReader struct {
-	texts []string // those that cells name by their numbers
-	last  int      // the number of the row before
+	texts  []string // those that cells name by their numbers
+	styles styles
+	last   int // the number of the row before
 }
 
 // cellXML is a cell as it is written.
 type cellXML struct {
 	Place   string   `xml:"r,attr"`
 	Kind    string   `xml:"t,attr"`
+	Style   int      `xml:"s,attr"`
 	Value   *string  `xml:"v"`
 	Formula *string  `xml:"f"`
 	Inline  *textXML `xml:"is"`
@@ -178,8 +184,8 @@ func (s *sheetReader) cell(l *line, i int, c *cellXML) error {
 	return nil
 }
 
-// text is what a cell says. A logical value, an error, and a formula of which
-// nobody saved what it comes to are broken: they are no value of anything.
+// text is what a cell says. A logical value, an error, a date, a percentage, and a formula
+// of which nobody saved what it comes to are broken: they are no value of anything.
 func (s *sheetReader) text(c *cellXML) (text string, broken bool, err error) {
 	if c.Value != nil {
 		text = *c.Value
@@ -192,6 +198,9 @@ func (s *sheetReader) text(c *cellXML) (text string, broken bool, err error) {
 	case text == "" || c.Kind == "str" || c.Kind == "d":
 		return text, false, nil
 	case c.Kind == "" || c.Kind == "n":
+		if shown, other := s.styles.shows(c.Style, text); other {
+			return shown, true, nil
+		}
 		return number(text), false, nil
 	case c.Kind == "b":
 		return map[bool]string{true: "TRUE", false: "FALSE"}[text == "1"], true, nil

@@ -185,7 +185,7 @@ func TestEveryReasonIsDeclared(t *testing.T) {
 		reports.ErrValueUnreadable, reports.ErrRowUnitUnknown, reports.ErrCodeAmbiguous, reports.ErrCodeInvalid, reports.ErrFileInvalid,
 		reports.ErrFileTooLarge, reports.ErrColumnInvalid, reports.ErrCampaignInvalid, reports.ErrCampaignUnknown, reports.ErrCategoryUnknown, reports.ErrCheckBroken, reports.ErrRowTwice,
 		reports.ErrFigureTaken, reports.ErrFigureLocked, reports.ErrSuperseded, reports.ErrRowsFailed, reports.ErrValueMissing, reports.ErrLineInvalid,
-		reports.ErrCellTooLong, reports.ErrLeaveInvalid, reports.ErrLeaveFixed, reports.ErrLeaveRefused, reports.ErrRowUnitMissing, reports.ErrTwoUnits, reports.ErrSequenceFar, aggregation.ErrSourceUnknown, aggregation.ErrCampaignUnknown, aggregation.ErrCategoryUnknown, aggregation.ErrMomentFuture,
+		reports.ErrCellTooLong, reports.ErrCellIllegible, reports.ErrLeaveInvalid, reports.ErrLeaveFixed, reports.ErrLeaveRefused, reports.ErrRowUnitMissing, reports.ErrTwoUnits, reports.ErrSequenceFar, aggregation.ErrSourceUnknown, aggregation.ErrCampaignUnknown, aggregation.ErrCategoryUnknown, aggregation.ErrMomentFuture,
 	} {
 		declared["REASON_"+f.Reason] = true
 	}

@@ -70,6 +70,18 @@ func asked(to, row *aggregationv1.Report_Row) {
 	to.Value, to.Line, to.Unreadable = value, line, unreadable
 }
 
+// Wrong are those of rows that do not count: in conflict, rejected or in quarantine.
+func Wrong(rows []*aggregationv1.Report_Row) (wrong []*aggregationv1.Report_Row) {
+	for _, row := range rows {
+		switch row.GetVerdict() {
+		case aggregationv1.Report_VERDICT_CONFLICT, aggregationv1.Report_VERDICT_REJECTED, aggregationv1.Report_VERDICT_QUARANTINED:
+			wrong = append(wrong, row)
+		default:
+		}
+	}
+	return wrong
+}
+
 // Hush takes the sentences from rows of which only the verdicts are to be counted.
 func Hush(rows []*aggregationv1.Report_Row) {
 	for _, row := range rows {

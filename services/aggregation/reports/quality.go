@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation"
 )
 
 //go:embed quality.yaml
@@ -49,7 +50,7 @@ func QualityOf(source, month string, s Sent) *aggregationv1.ReportQuality {
 		if part.NotJudged = part.GetAll() == 0; part.GetNotJudged() {
 			continue
 		}
-		part.Milli = (2000*part.GetGood() + part.GetAll()) / (2 * part.GetAll())
+		part.Milli = aggregation.Share(part.GetGood(), part.GetAll())
 		sum, weight = sum+part.GetMilli()*int64(part.GetWeight()), weight+int64(part.GetWeight())
 	}
 	if weight > 0 {

@@ -75,6 +75,20 @@ func TestEachRowIsInconsistentOnce(t *testing.T) {
 	}
 }
 
+// Only where nothing is wrong all is well, however many there are.
+func TestAPartIsWholeWhereAllIs(t *testing.T) {
+	for _, c := range []struct{ wrong, all, milli int64 }{
+		{0, 100_013, 1000}, {26, 100_013, 999}, {1, 400_000, 999}, {1, 3, 667}, {3, 4000, 999}, {400_000, 400_000, 0},
+	} {
+		r := &aggregationv1.Report{Totals: &aggregationv1.Report_Totals{Rows: int32(c.all), Rejected: int32(c.wrong), Inconsistent: int32(c.wrong)}}
+		for _, part := range reports.QualityOf("reportSources/s", "2026-01", reports.Sent{Reports: []*aggregationv1.Report{r}}).GetParts() {
+			if is := part.GetPart(); (is == "consistent" || is == "valid") && part.GetMilli() != c.milli {
+				t.Errorf("%s: %d wrong of %d are %d, want %d", is, c.wrong, c.all, part.GetMilli(), c.milli)
+			}
+		}
+	}
+}
+
 // A gap is the matter of the report that came after it.
 func TestGapsBelongToTheReportAfter(t *testing.T) {
 	s := &aggregationv1.ReportSource{MissingSequences: []*aggregationv1.ReportSource_Gap{{First: 2, Last: 4}, {First: 9, Last: 9}}}

@@ -34,6 +34,7 @@ var (
 	ErrCodeInvalid      = fault.Of(aggregationv1.Reason_REASON_REPORT_CODE_INVALID)
 	ErrValueMissing     = fault.Of(aggregationv1.Reason_REASON_REPORT_VALUE_MISSING)
 	ErrLineInvalid      = fault.Of(aggregationv1.Reason_REASON_REPORT_LINE_INVALID)
+	ErrCellIllegible    = fault.Of(aggregationv1.Reason_REASON_REPORT_CELL_INVALID)
 	ErrCellTooLong      = fault.Of(aggregationv1.Reason_REASON_REPORT_CELL_TOO_LARGE)
 	ErrFileInvalid      = fault.Of(aggregationv1.Reason_REASON_REPORT_FILE_INVALID)
 	ErrFileTooLarge     = fault.Of(aggregationv1.Reason_REASON_REPORT_FILE_TOO_LARGE)

@@ -1,7 +1,6 @@
 package reports
 
 import (
-	"cmp"
 	"errors"
 	"regexp"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/text"
 )
 
 const (
@@ -36,27 +36,36 @@ func ReadRow(form *aggregationv1.ReportForm, row *aggregationv1.Report_Row) (agg
 	if err := readValue(row); errors.Is(err, ErrValueMissing) {
 		return 0, err
 	}
+	if err := readTexts(row); err != nil {
+		return 0, err
+	}
 	m, err := MetricOf(form, row.GetField())
 	if err != nil {
 		return 0, err
 	}
-	if err := cmp.Or(readTexts(row), readValue(row)); err != nil {
+	if err := readValue(row); err != nil {
 		return 0, err
 	}
 	return m, readDimensions(form, row)
 }
 
-// readTexts refuses texts that are longer than what they could name.
+// readTexts refuses texts that are longer than what they could name, or have characters that
+// nobody sees.
 func readTexts(row *aggregationv1.Report_Row) error {
 	for _, t := range []struct {
 		column, text string
 		most         int
 	}{
+		{"field", row.GetField(), 1024},
 		{"unit", row.GetUnit(), 128},
 		{"scheme", row.GetScheme(), 32},
 		{"code", row.GetCode(), 64},
+		{"campaign", row.GetCampaign(), 1024},
 		{"category", row.GetCategory(), 64},
 	} {
+		if !text.Legible(t.text) {
+			return ErrCellIllegible.At(t.column, "含有控制字符或不可见字符", "has characters that nobody sees")
+		}
 		if utf8.RuneCountInString(t.text) > t.most {
 			return ErrCellTooLong.With("limit", strconv.Itoa(t.most)).At(t.column, "过长", "is too long")
 		}

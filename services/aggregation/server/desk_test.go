@@ -118,6 +118,32 @@ func TestAFileHasVerdictsWithTheirPlaces(t *testing.T) {
 	}
 }
 
+// A character that nobody sees refuses the row that has it, in JSON as in a file.
+func TestWhatNobodySeesRefusesItsRow(t *testing.T) {
+	s := newScene(t)
+	const zero = "\u200b"
+	rows := []string{
+		`{"unit":"` + s.school + `","field":"found","value":"5` + zero + `"}`,
+		`{"unit":"` + s.school + `","field":"found` + zero + `","value":5}`,
+		`{"unit":"` + s.school + zero + `","field":"found","value":5}`,
+		`{"scheme":"school","code":"7` + zero + `","field":"found","value":5}`,
+		`{"scheme":"school","code":"7\u0000\u0001","field":"found","value":5}`,
+		`{"unit":"` + s.school + `","field":"found","value":"\u0001\u0000\u202e\ufeff"}`,
+		`{"unit":"` + s.school + `","campaign":"campaigns/x\u202e","field":"found","value":5}`,
+		`{"unit":"` + s.other + `","field":"found","value":"8"}`,
+	}
+	const malformed, illegible = " REJECTED REPORT_VALUE_MALFORMED value", " REJECTED REPORT_CELL_INVALID "
+	want := []string{
+		"1" + malformed, "2" + illegible + "field", "3" + illegible + "unit", "4" + illegible + "code", "5" + illegible + "code",
+		"6" + malformed, "7" + illegible + "campaign", "8 CREATED  ",
+	}
+	var r aggregationv1.Report
+	body := fmt.Sprintf(`{"form":"reportForms/ledger-monthly","unit":%q,"period":"2026-01","source":"eis","sequence":"1","rows":[%s]}`,
+		s.district, strings.Join(rows, ","))
+	s.posted("/v1/reports", body, &r)
+	wantVerdicts(t, r.GetRows(), want)
+}
+
 // What one row lacks refuses no other: in JSON as in a file.
 func TestRowsAreJudgedOneByOne(t *testing.T) {
 	s := newScene(t)
@@ -504,7 +530,17 @@ func TestALongReportIsChecked(t *testing.T) {
 	}
 	r, err := s.Aggregation(s.machine.Key).UploadReport(t.Context(), req)
 	if tt := r.GetTotals(); err != nil || tt.GetCreated() != 1200 || tt.GetQuarantined() != 1200 {
-		t.Errorf("= %v, %v", r, err)
+		t.Errorf("= %v, %v", r.GetTotals(), err)
+	}
+	line := int32(0)
+	for _, row := range r.GetRows() {
+		if row.GetVerdict() != aggregationv1.Report_VERDICT_QUARANTINED || row.GetReason() != reports.ErrRowUnitUnknown.Reason || row.GetMessageZh() == "" || row.GetLine() <= line {
+			t.Fatalf("behind line %d: %v", line, row)
+		}
+		line = row.GetLine()
+	}
+	if n := len(r.GetRows()); n < 100 || n > reports.PageRows {
+		t.Errorf("%d rows are told", n)
 	}
 	if _, err := s.Aggregation(s.machine.Key).GetReport(t.Context(), &aggregationv1.GetReportRequest{Name: reports.Name(s.report(1))}); err == nil {
 		t.Error("it was kept")

@@ -77,11 +77,15 @@ func isOrigin(text string) bool {
 	return err == nil && origin.MatchString(text) && u.Port() != map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
-// Proxies says whether all are networks.
+// Proxies says whether all are networks, and none is everybody: who asks would say himself
+// from where.
 func Proxies(networks []netip.Prefix) error {
 	for _, n := range networks {
 		if !n.IsValid() {
 			return errors.New("trusted_proxies: must be networks such as 10.0.0.0/8")
+		}
+		if n.Bits() == 0 {
+			return fmt.Errorf("trusted_proxies: must be the networks of your own proxies, not %s: whoever calls would say which address is theirs", n)
 		}
 	}
 	return nil

@@ -31,7 +31,7 @@ func TestRead(t *testing.T) {
 		{"a value over the default", "count: 2\n", ""},
 		{"nothing", "", ""},
 		{"an unknown key", "m: 2\n", "line 1: m: there is no such key"},
-		{"a wrong type", "count: two\n", `line 1: count: must be a whole number, not "two"`},
+		{"a wrong type", "count: two\n", `line 1: count: must be a whole number in decimal digits, not "two"`},
 		{"a list for a number", "count: [1]\n", "line 1: count: must be a whole number"},
 		{"a key twice, and more", "count: 1\ncount: 2\nm: 1\n", "line 2: count: is there already, in line 1\n"},
 		{"after a key twice", "count: 1\ncount: 2\nm: 1\n", "line 3: m: there is no such key"},
@@ -79,7 +79,7 @@ func TestAllThatIsWrongIsToldAtOnce(t *testing.T) {
 	}
 	got := strings.Split(err.Error(), "\n")[1:]
 	want := []string{
-		"line 3: a.nonsense: there is no such key", `line 5: b.count: must be a whole number, not "two"`, `line 8: list: must be a whole number, not "x"`,
+		"line 3: a.nonsense: there is no such key", `line 5: b.count: must be a whole number in decimal digits, not "two"`, `line 8: list: must be a whole number in decimal digits, not "x"`,
 		"more than one document", "line 2: a.count: is refused", "line 4: b.data: is refused",
 	}
 	if len(got) != len(want) {
@@ -122,9 +122,20 @@ func read(t *testing.T, text string, s config.Section) error {
 func TestNothingIsTakenForAnotherThing(t *testing.T) {
 	for text, want := range map[string]string{
 		"count: 1.9\n":                 "count: must be a whole number",
+		"count: 010\n":                 "count: must be a whole number in decimal digits, not \"010\"",
+		"count: -0x10\n":               "count: must be a whole number",
+		"count: 0o10\n":                "count: must be a whole number",
+		"count: 0b1\n":                 "count: must be a whole number",
+		"count: +1\n":                  "count: must be a whole number",
+		"size: 010\n":                  "size: must be a whole number from 0 on",
+		"size: 0x10\n":                 "size: must be a whole number from 0 on",
+		"size: 1_000\n":                "size: must be a whole number from 0 on",
+		"share: 1_0.5\n":               "share: must be a number",
+		"share: 010\n":                 "share: must be a number",
+		"share: .inf\n":                "share: must be a number",
 		"count: 1.0\n":                 "count: must be a whole number",
 		"count: 9223372036854775808\n": "count: must be a whole number",
-		"count:\n":                     "count: must be a whole number, and has no value",
+		"count:\n":                     "count: must be a whole number in decimal digits, and has no value",
 		"count: '2'\n":                 "count: must be a whole number",
 		"size: -5\n":                   "size: must be a whole number from 0 on",
 		"size: -5.0\n":                 "size: must be a whole number from 0 on",
@@ -150,8 +161,8 @@ func TestNothingIsTakenForAnotherThing(t *testing.T) {
 
 func TestEachIsTakenAsItIsWritten(t *testing.T) {
 	var got everything
-	err := read(t, "data: '5'\ncount: -2\nsize: 18446744073709551615\non: true\nshare: 1\nwait: 1m30s\nnet: 10.0.0.0/8\nlist: [a]\n", &got)
-	want := everything{Data: "5", N: -2, Size: math.MaxUint64, On: true, Share: 1, Wait: 90 * time.Second, Net: netip.MustParsePrefix("10.0.0.0/8"), List: []string{"a"}}
+	err := read(t, "data: '5'\ncount: -2\nsize: 18446744073709551615\non: true\nshare: 1.5e0\nwait: 1m30s\nnet: 10.0.0.0/8\nlist: [a]\n", &got)
+	want := everything{Data: "5", N: -2, Size: math.MaxUint64, On: true, Share: 1.5, Wait: 90 * time.Second, Net: netip.MustParsePrefix("10.0.0.0/8"), List: []string{"a"}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("Read = %+v, %v, want %+v", got, err, want)
 	}

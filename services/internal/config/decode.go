@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"regexp"
 	"strings"
 	"time"
 
@@ -87,22 +88,27 @@ func (m *mistakes) takeNothing(path string, n *yaml.Node, v reflect.Value) {
 func (m *mistakes) takeOne(path string, n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.ScalarNode {
 		m.add(path, n, "must be %s", meaning(v))
-	} else if !written(n.ShortTag(), v) || n.Decode(v.Addr().Interface()) != nil {
+	} else if !written(n, v) || n.Decode(v.Addr().Interface()) != nil {
 		m.add(path, n, "must be %s, not %q", meaning(v), n.Value)
 	}
 }
 
+// decimal is how everybody reads a number: octal, hexadecimal, underscores and infinities are
+// YAML's.
+var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
+
 // written says whether a value is written as YAML's tag says, without which the
 // library would make one of the other: a whole number of 1.9, text of a number,
-// nanoseconds of a bare 5.
-func written(tag string, v reflect.Value) bool {
+// nanoseconds of a bare 5, 8 of 010, 1000 of 1_000.
+func written(n *yaml.Node, v reflect.Value) bool {
+	tag := n.ShortTag()
 	switch v.Kind() {
 	case reflect.Bool:
 		return tag == "!!bool"
 	case reflect.Int, reflect.Uint64:
-		return tag == "!!int"
+		return tag == "!!int" && decimal.MatchString(n.Value)
 	case reflect.Float64:
-		return tag == "!!int" || tag == "!!float"
+		return (tag == "!!int" || tag == "!!float") && decimal.MatchString(n.Value)
 	default: // durations and networks are written as text
 		return tag == "!!str"
 	}
@@ -117,11 +123,11 @@ func meaning(v reflect.Value) string {
 	case reflect.Bool:
 		return "true or false"
 	case reflect.Int:
-		return "a whole number"
+		return "a whole number in decimal digits"
 	case reflect.Uint64:
-		return "a whole number from 0 on"
+		return "a whole number from 0 on in decimal digits"
 	case reflect.Float64:
-		return "a number"
+		return "a number in decimal digits"
 	case reflect.String:
 		return "text, in quotes if it looks like anything else"
 	default:

@@ -11,13 +11,12 @@ import (
 // listener is a key of the configuration, and where it lets the process listen.
 type listener struct{ key, address string }
 
-// apart says which listeners of one process are told to share an address.
+// apart says which listeners are told to share an address: those of the sandbox too, which
+// runs beside.
 func (c *Config) apart() error {
-	return errors.Join(
-		shared(listener{"http", c.HTTP}, listener{"grpc", c.GRPC}, listener{"metrics", c.Metrics},
-			listener{"peers.listen", c.Peers.Listen}, listener{"federation.listen", c.Federation.Listen}),
-		shared(listener{"sandbox.http", c.Sandbox.HTTP}, listener{"sandbox.grpc", c.Sandbox.GRPC}),
-	)
+	return shared(listener{"http", c.HTTP}, listener{"grpc", c.GRPC}, listener{"metrics", c.Metrics},
+		listener{"peers.listen", c.Peers.Listen}, listener{"federation.listen", c.Federation.Listen},
+		listener{"sandbox.http", c.Sandbox.HTTP}, listener{"sandbox.grpc", c.Sandbox.GRPC})
 }
 
 func shared(all ...listener) error {

@@ -54,6 +54,18 @@ func TestListenersAreApart(t *testing.T) {
 		}
 	}
 	c := Default()
+	c.Sandbox.HTTP = c.HTTP
+	if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), "sandbox.http: http and sandbox.http cannot both listen at port ") {
+		t.Errorf("the sandbox where the installation listens: %v", err)
+	}
+	for text, want := range map[string]bool{"0.0.0.0/0": false, "::/0": false, "10.0.0.0/8": true, "192.0.2.1/32": true} {
+		c := Default()
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(text)}
+		if err := c.Check(); (err == nil) != want || err != nil && !strings.HasPrefix(err.Error(), "trusted_proxies: ") {
+			t.Errorf("proxies in %s: %v", text, err)
+		}
+	}
+	c = Default()
 	c.Metrics, c.Sandbox.GRPC = c.GRPC, c.Sandbox.HTTP
 	for _, key := range []string{"metrics: grpc and", "sandbox.grpc: sandbox.http and"} {
 		if err := c.Check(); err == nil || !strings.Contains(err.Error(), key) {

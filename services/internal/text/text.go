@@ -1,10 +1,12 @@
 // Package text says whether the strings of a request are text: whatever is stored is
 // read by somebody one day, in a table, a letter or a file. What a field's text may be
-// beyond that, the contract says, and validation holds.
+// beyond that, the contract says, and validation holds. A row of a report is judged by itself,
+// and its texts with it.
 package text
 
 import (
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -15,6 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	validatev1 "github.com/duban-project/duban/proto/gen/go/duban/validate/v1"
 	"github.com/duban-project/duban/services/internal/fault"
 )
 
@@ -33,6 +36,8 @@ func Check(m proto.Message, most int) error {
 	err := protorange.Range(m.ProtoReflect(), func(at protopath.Values) error {
 		rule := "string.text"
 		switch {
+		case within(at):
+			return nil
 		case !reads(at):
 			f = f.At(fieldOf(at.Path), "含有控制字符或不允许的字符", "has control characters, or others that it may not have")
 		case blank(at):
@@ -56,6 +61,9 @@ func Check(m proto.Message, most int) error {
 // suspect says at little cost whether m may have such a string. It knows no paths, and
 // looks into no maps and no message that is packed.
 func suspect(m protoreflect.Message) (found bool) {
+	if judged(m.Descriptor()) {
+		return false
+	}
 	if _, packed := m.Interface().(*anypb.Any); packed {
 		return true
 	}
@@ -90,6 +98,37 @@ func suspectValue(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 // notInNames is what a file's name does not have.
 const notInNames = "/\\\t\n"
 
+// judgedOnes are which messages are judged by themselves, by their descriptors.
+var judgedOnes sync.Map
+
+// judged says whether what is wrong in a message refuses it alone, and not the request: it
+// tells what stands in a field that cannot be read (told_in). Who judges it holds its texts
+// to Legible.
+func judged(m protoreflect.MessageDescriptor) bool {
+	if known, ok := judgedOnes.Load(m); ok {
+		return known.(bool)
+	}
+	is := false
+	for i := range m.Fields().Len() {
+		is = is || proto.HasExtension(m.Fields().Get(i).Options(), validatev1.E_ToldIn)
+	}
+	judgedOnes.Store(m, is)
+	return is
+}
+
+// Legible says whether a text has no control character and none that is not seen.
+func Legible(s string) bool { return !illegible(s) }
+
+// within says whether a value stands in a message that is judged by itself.
+func within(at protopath.Values) bool {
+	for _, step := range at.Path {
+		if step.Kind() == protopath.FieldAccessStep && judged(step.FieldDescriptor().ContainingMessage()) {
+			return true
+		}
+	}
+	return false
+}
+
 // reads says whether a value is no string, or a legible one.
 func reads(at protopath.Values) bool {
 	last := at.Index(-1)
@@ -113,11 +152,10 @@ func reads(at protopath.Values) bool {
 	}
 }
 
-// blank says whether a value is a string of blanks and nothing else. Where it is told
-// what stands in a field that cannot be read, blanks may stand there.
+// blank says whether a value is a string of blanks and nothing else.
 func blank(at protopath.Values) bool {
 	s, ok := at.Index(-1).Value.Interface().(string)
-	return ok && s != "" && empty(s) && !strings.HasSuffix(fieldOf(at.Path), ".unreadable")
+	return ok && s != "" && empty(s)
 }
 
 // empty says whether a text has nothing but blanks.

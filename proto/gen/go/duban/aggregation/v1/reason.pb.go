@@ -145,6 +145,8 @@ const (
 	Reason_REASON_REPORT_SEQUENCE_INVALID Reason = 101
 	// A unit cuts leave short that one above it has given.
 	Reason_REASON_REPORT_LEAVE_FIXED Reason = 102
+	// A text of a row has control characters, or others that nobody sees.
+	Reason_REASON_REPORT_CELL_INVALID Reason = 103
 )
 
 // Enum value maps for Reason.
@@ -208,6 +210,7 @@ var (
 		100: "REASON_REPORT_UNIT_AMBIGUOUS",
 		101: "REASON_REPORT_SEQUENCE_INVALID",
 		102: "REASON_REPORT_LEAVE_FIXED",
+		103: "REASON_REPORT_CELL_INVALID",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":               0,
@@ -268,6 +271,7 @@ var (
 		"REASON_REPORT_UNIT_AMBIGUOUS":     100,
 		"REASON_REPORT_SEQUENCE_INVALID":   101,
 		"REASON_REPORT_LEAVE_FIXED":        102,
+		"REASON_REPORT_CELL_INVALID":       103,
 	}
 )
 
@@ -302,7 +306,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xcfR\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\x87T\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\x9f\x01\n" +
@@ -362,7 +366,8 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_REPORT_UNIT_MISSING\x10c\x1ax\x92\xb2\x19t\b\x01\x12<本行没有单位，也没有单位代码，请填其一。\x1a2The row has no unit and no code: give one of them.\x12\xca\x01\n" +
 	"\x1cREASON_REPORT_UNIT_AMBIGUOUS\x10d\x1a\xa7\x01\x92\xb2\x19\xa2\x01\b\x01\x12K本行的单位与代码不是同一单位，请核对，或只填其一。\x1aQThe row's unit and its code are not of one unit: correct them, or give one alone.\x12\xcd\x01\n" +
 	"\x1eREASON_REPORT_SEQUENCE_INVALID\x10e\x1a\xa8\x01\x92\xb2\x19\xa3\x01\b\x01\x12P序号须逐一递增：该来源下一份报表的序号不得大于 {limit}。\x1aMNumbers rise one by one: that of the source's next report is at most {limit}.\x12\xb6\x01\n" +
-	"\x19REASON_REPORT_LEAVE_FIXED\x10f\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12@上级已准予补报至 {date}，只能由上级提前截止。\x1aIA superior has given leave until {date}: only a superior ends it earlier. \x01\"\x04\b\x02\x10\x02*\x19REASON_METRIC_SERIES_NONEBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
+	"\x19REASON_REPORT_LEAVE_FIXED\x10f\x1a\x96\x01\x92\xb2\x19\x91\x01\b\x05\x12@上级已准予补报至 {date}，只能由上级提前截止。\x1aIA superior has given leave until {date}: only a superior ends it earlier. \x01\x12\xb5\x01\n" +
+	"\x1aREASON_REPORT_CELL_INVALID\x10g\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x01\x12B该栏含有控制字符或不可见字符，请删去后重报。\x1aGThis has control characters, or others that nobody sees: take them out.\"\x04\b\x02\x10\x02*\x19REASON_METRIC_SERIES_NONEBPZNgithub.com/duban-project/duban/proto/gen/go/duban/aggregation/v1;aggregationv1b\x06proto3"
 
 var (
 	file_duban_aggregation_v1_reason_proto_rawDescOnce sync.Once

@@ -194,7 +194,8 @@ type Report struct {
 	Sequence int64 `protobuf:"varint,6,opt,name=sequence,proto3" json:"sequence,omitempty"`
 	// The rows. In answers only those of a report that is kept in one page: at most
 	// 400, fewer where they have more than about 130 bytes each; and never in lists or
-	// events. ListReportRows has them all. Portals read those that are counted, of a report
+	// events. Of a longer one that is only checked (validate_only) as many of the first that
+	// would not count. ListReportRows has them all. Portals read those that are counted, of a report
 	// that was accepted.
 	Rows []*Report_Row `protobuf:"bytes,7,rep,name=rows,proto3" json:"rows,omitempty"`
 	// 零报告: there is nothing to report. All fields of the form are 0 for the
