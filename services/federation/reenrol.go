@@ -44,8 +44,7 @@ func Reenrol(in *federationv1.Installation, logs []*federationv1.EnrolledLog, re
 	revoke(out, at) // also what was revoked before that was noted of each key
 	was := proto.CloneOf(out)
 	out.Reason, out.Logs = reason, append(out.Logs, written(logs)...)
-	field := func(i int) string { return fmt.Sprintf("logs[%d]", i-len(was.GetLogs())) }
-	switch name, err := named(out.GetLogs(), field); {
+	switch name, err := named(out.GetLogs(), len(was.GetLogs()), "logs"); {
 	case err != nil:
 		return nil, err
 	case name != in.GetName():
@@ -78,18 +77,34 @@ func written(logs []*federationv1.EnrolledLog) (all []*federationv1.EnrolledLog)
 	return all
 }
 
-// Taken says that none of the logs has a key that was revoked of an installation, this one or
-// another: under whatever name it comes back. Else it is ErrKeyRevoked.
-func Taken(in *federationv1.Installation, logs []*federationv1.EnrolledLog) error {
-	gone := map[string]bool{}
-	for _, log := range in.GetLogs() {
-		if log.GetRevokeTime() != nil || in.GetState() == federationv1.Installation_STATE_REVOKED {
-			gone[public(log)] = true
+// Without is the installation whose logs are not believed any more, since at, by a key that
+// was revoked of another.
+func Without(in, revoked *federationv1.Installation, at time.Time) *federationv1.Installation {
+	out := proto.CloneOf(in)
+	for _, log := range out.GetLogs() {
+		if Taken(revoked, &federationv1.Installation{Logs: []*federationv1.EnrolledLog{log}}) != nil {
+			log.RevokeTime = timestamppb.New(at)
 		}
 	}
-	for _, log := range logs {
-		if log.GetRevokeTime() == nil && gone[public(log)] {
+	return out
+}
+
+// Taken says that of the logs of an installation none has a key that was revoked of other,
+// which may be the same one, else it is ErrKeyRevoked; nor one of another installation: one key
+// would speak for two, and ErrKeyTaken says so. Under whatever name it comes.
+func Taken(other, in *federationv1.Installation) error {
+	gone, has := map[string]bool{}, map[string]bool{}
+	for _, log := range other.GetLogs() {
+		gone[public(log)] = gone[public(log)] || log.GetRevokeTime() != nil || other.GetState() == federationv1.Installation_STATE_REVOKED
+		has[public(log)] = other.GetName() != in.GetName()
+	}
+	for _, log := range in.GetLogs() {
+		switch key := public(log); {
+		case log.GetRevokeTime() != nil:
+		case gone[key]:
 			return ErrKeyRevoked
+		case has[key]:
+			return ErrKeyTaken
 		}
 	}
 	return nil

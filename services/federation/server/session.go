@@ -76,8 +76,18 @@ func skewed(at, now time.Time) error {
 	return &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "the greeting is of " + at.Format(time.RFC3339) + "; here it is " + now.UTC().Format(time.RFC3339)}
 }
 
-// believe says who has signed a greeting to this installation, whenever that was.
+// believe says who has signed a greeting to this installation, whenever that was. Of whoever
+// comes as one that is enrolled, and is not it or is revoked, the log tells.
 func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*session, error) {
+	c, err := s.signer(ctx, hello)
+	var r *refusal
+	if errors.As(err, &r) && (r.code == federationv1.Code_CODE_REVOKED || r.code == federationv1.Code_CODE_BAD_SIGNATURE) {
+		s.refused.Tell(ctx, hello.GetInstallation(), r.code, s.book.Clock())
+	}
+	return c, err
+}
+
+func (s *Service) signer(ctx context.Context, hello *federationv1.Hello) (*session, error) {
 	in, err := s.known(ctx, hello.GetInstallation())
 	if err != nil {
 		return nil, err
