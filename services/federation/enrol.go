@@ -191,6 +191,17 @@ func Newer(in *federationv1.Installation, origin string) bool {
 	return ok && newest > 0 && now.Era > newest
 }
 
+// Ahead is the origin of an installation's voice in an era that nobody has enrolled, if it is
+// among the heads that it shows; else "".
+func Ahead(in *federationv1.Installation, heads []*federationv1.Head) string {
+	for _, head := range heads {
+		if o, _ := ParseOrigin(head.GetOrigin()); o.Service == Service && Newer(in, head.GetOrigin()) {
+			return head.GetOrigin()
+		}
+	}
+	return ""
+}
+
 // Earlier are the logs of an installation that are of the same service as origin, in an
 // era before.
 func Earlier(in *federationv1.Installation, origin string) (logs []*federationv1.EnrolledLog) {

@@ -1,8 +1,11 @@
 package federation
 
 import (
+	"cmp"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -77,16 +80,42 @@ func written(logs []*federationv1.EnrolledLog) (all []*federationv1.EnrolledLog)
 	return all
 }
 
-// Without is the installation whose logs are not believed any more, since at, by a key that
-// was revoked of another.
-func Without(in, revoked *federationv1.Installation, at time.Time) *federationv1.Installation {
-	out := proto.CloneOf(in)
-	for _, log := range out.GetLogs() {
-		if Taken(revoked, &federationv1.Installation{Logs: []*federationv1.EnrolledLog{log}}) != nil {
-			log.RevokeTime = timestamppb.New(at)
+// Revoked says that an installation is, or its log of that origin.
+func Revoked(in *federationv1.Installation, origin string) bool {
+	return in.GetState() == federationv1.Installation_STATE_REVOKED || slices.ContainsFunc(in.GetLogs(), func(log *federationv1.EnrolledLog) bool {
+		return log.GetOrigin() == origin && log.GetRevokeTime() != nil
+	})
+}
+
+// Sharing are those of all installations that were enrolled with a key that was revoked of
+// another, while that was not refused: without it, since at.
+func Sharing(all iter.Seq2[*federationv1.Installation, error], revoked *federationv1.Installation, at time.Time) (without []*federationv1.Installation, err error) {
+	for other, err := range all {
+		if err != nil {
+			return nil, err
+		}
+		if other.GetName() == revoked.GetName() || !errors.Is(Taken(revoked, other), ErrKeyRevoked) {
+			continue
+		}
+		out := proto.CloneOf(other)
+		for _, log := range out.GetLogs() {
+			if Taken(revoked, &federationv1.Installation{Logs: []*federationv1.EnrolledLog{log}}) != nil {
+				log.RevokeTime = timestamppb.New(at)
+			}
+		}
+		without = append(without, out)
+	}
+	return without, nil
+}
+
+// Unclaimed says that no key of an installation was ever revoked of one of all, or is another's.
+func Unclaimed(all iter.Seq2[*federationv1.Installation, error], in *federationv1.Installation) error {
+	for other, err := range all {
+		if err := cmp.Or(err, Taken(other, in)); err != nil {
+			return err
 		}
 	}
-	return out
+	return nil
 }
 
 // Taken says that of the logs of an installation none has a key that was revoked of other,

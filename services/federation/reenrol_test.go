@@ -76,8 +76,11 @@ func TestARevokedKeyIsKnown(t *testing.T) {
 	if err := federation.Taken(old, other); !errors.Is(err, federation.ErrKeyTaken) {
 		t.Errorf("the key of another, of whom it was not revoked: %v", err)
 	}
-	if out := federation.Without(other, revoked, time.Unix(3e9, 0)); out.GetLogs()[0].GetRevokeTime() == nil || out.GetLogs()[1].GetRevokeTime() != nil {
-		t.Errorf("who has a key that was revoked of another keeps it: %v", out.GetLogs())
+	all := func(yield func(*federationv1.Installation, error) bool) {
+		_ = yield(revoked, nil) && yield(enrolled("organization/1"), nil) && yield(other, nil)
+	}
+	if out, err := federation.Sharing(all, revoked, time.Unix(3e9, 0)); err != nil || len(out) != 1 || out[0].GetLogs()[0].GetRevokeTime() == nil || out[0].GetLogs()[1].GetRevokeTime() != nil {
+		t.Errorf("who has a key that was revoked of another keeps it: %v, %v", out, err)
 	}
 	forged := enrolled("federation/1", "organization/1")
 	forged.Logs[1].RevokeTime = timestamppb.Now()

@@ -28,21 +28,11 @@ func (s *Service) CreateInstallation(ctx context.Context, req *federationv1.Crea
 		if err := s.free(tx, in); err != nil {
 			return nil, err
 		}
-		if err := s.unclaimed(tx, in); err != nil {
+		if err := federation.Unclaimed(s.installations.Scan(tx, "", ""), in); err != nil {
 			return nil, err
 		}
 		return in, s.await(tx, in)
 	})
-}
-
-// unclaimed says that no key of an installation was ever revoked, or is another's.
-func (s *Service) unclaimed(tx *change.Tx, in installation) error {
-	for other, err := range s.installations.Scan(tx, "", "") {
-		if err := cmp.Or(err, federation.Taken(other, in)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // await begins to listen for an installation's logs: one of which nothing ever comes is
@@ -138,7 +128,7 @@ func (s *Service) ExtendInstallation(ctx context.Context, req *federationv1.Exte
 		if err != nil {
 			return nil, err
 		}
-		return in, cmp.Or(s.unclaimed(tx, in), s.await(tx, in))
+		return in, cmp.Or(federation.Unclaimed(s.installations.Scan(tx, "", ""), in), s.await(tx, in))
 	})
 }
 
@@ -158,41 +148,25 @@ func (s *Service) ResumeInstallation(ctx context.Context, req *federationv1.Resu
 
 // RevokeInstallation implements the RPC.
 func (s *Service) RevokeInstallation(ctx context.Context, req *federationv1.RevokeInstallationRequest) (installation, error) {
-	var same []string
+	var all []installation
 	in, err := s.installations.Change(ctx, req, func(tx *change.Tx, in installation) (out installation, err error) {
 		if out, err = federation.Revoke(in, req.GetReason(), s.book.Clock()); err != nil {
 			return nil, err
 		}
-		same, err = s.shared(tx, out)
+		all, err = federation.Sharing(s.installations.Scan(tx, "", ""), out, s.book.Clock())
+		for _, other := range all {
+			if _, wrong := s.installations.Put(tx, other); wrong != nil {
+				return nil, wrong
+			}
+		}
 		return out, err
 	})
 	if err == nil && !req.GetValidateOnly() {
-		for _, name := range append(same, in.GetName()) {
-			s.streams.End(name)
+		for _, ended := range append(all, in) {
+			s.streams.End(ended.GetName())
 		}
 	}
 	return in, err
-}
-
-// shared takes the keys of an installation that is revoked from all others that were enrolled
-// with one of them while that was not refused, and returns whose they were.
-func (s *Service) shared(tx *change.Tx, revoked installation) (names []string, err error) {
-	var has []installation
-	for other, err := range s.installations.Scan(tx, "", "") {
-		if err != nil {
-			return nil, err
-		}
-		if other.GetName() != revoked.GetName() && errors.Is(federation.Taken(revoked, other), federation.ErrKeyRevoked) {
-			has = append(has, other)
-		}
-	}
-	for _, other := range has {
-		if _, err := s.installations.Put(tx, federation.Without(other, revoked, s.book.Clock())); err != nil {
-			return nil, err
-		}
-		names = append(names, other.GetName())
-	}
-	return names, nil
 }
 
 // ReenrolInstallation implements the RPC.
@@ -202,7 +176,7 @@ func (s *Service) ReenrolInstallation(ctx context.Context, req *federationv1.Ree
 		if err != nil {
 			return nil, err
 		}
-		if err := s.unclaimed(tx, in); err != nil {
+		if err := federation.Unclaimed(s.installations.Scan(tx, "", ""), in); err != nil {
 			return nil, err
 		}
 		return in, cmp.Or(s.unbound(tx, in), s.await(tx, in))

@@ -69,24 +69,18 @@ func (s *Service) listen(m *federationv1.Mirror) {
 	}
 }
 
-// told lets the row of a log that is revoked, or whose relay is, say so: as that is of the
-// enrolment, the row is not changed. What two histories have proved stands.
+// told lets the row of a log that is revoked, or whose relay is, say so, which the enrolment
+// knows. What two histories have proved stands.
 func (s *Service) told(tx store.Tx, m *federationv1.Mirror) error {
 	e, err := s.enrolled(tx, m.GetOrigin())
 	if err != nil {
 		return err
 	}
-	revoked := e.in.GetState() == federationv1.Installation_STATE_REVOKED || slices.ContainsFunc(e.in.GetLogs(), func(log *federationv1.EnrolledLog) bool {
-		return log.GetOrigin() == m.GetOrigin() && log.GetRevokeTime() != nil
-	})
-	if !revoked && m.GetVia() != e.in.GetName() {
-		by, err := s.find(tx, m.GetVia())
-		if err != nil && !errors.Is(err, authz.ErrNotFound) {
-			return err
-		}
-		revoked = by.GetState() == federationv1.Installation_STATE_REVOKED
+	by, err := s.find(tx, m.GetVia())
+	if err != nil && !errors.Is(err, authz.ErrNotFound) {
+		return err
 	}
-	if revoked && m.GetState() != federationv1.Mirror_STATE_FROZEN {
+	if m.GetState() != federationv1.Mirror_STATE_FROZEN && (federation.Revoked(e.in, m.GetOrigin()) || federation.Revoked(by, "")) {
 		m.State = federationv1.Mirror_STATE_REVOKED
 	}
 	return nil
