@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	buf.build/go/protovalidate v1.4.0
 	filippo.io/age v1.3.2
+	filippo.io/edwards25519 v1.2.0
 	github.com/duban-project/duban/gateway v0.0.0
 	github.com/duban-project/duban/proto v0.0.0
 	github.com/fullstorydev/grpchan v1.1.2

@@ -99,7 +99,7 @@ var rules = []struct {
 	{"complaint/envelope", []string{std}},
 	{"complaint/recheck", append(rooms("store"), std, pb, proto)},
 	// Its rules are those of logs; it pushes through the API alone.
-	{"federation", append(rooms("calendar", "fault", "lifecycle", "feed"), std, pb, proto, tlog, "github.com/transparency-dev/formats/")},
+	{"federation", append(rooms("calendar", "fault", "lifecycle", "feed"), std, pb, proto, tlog, "filippo.io/edwards25519", "github.com/transparency-dev/formats/")},
 	{"federation/recovery", append(rooms("durable", "fault", "feed", "store"), std, pb, grpc, proto, tlog, root+"federation")},
 	{"federation/push", append(rooms("feed"), std, pb, grpc, proto, tlog, "golang.org/x/sync/", root+"federation")},
 	{"federation/recheck", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation", root+"federation/dated")},

@@ -3,8 +3,10 @@ package federation
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
+	"filippo.io/edwards25519"
 	"golang.org/x/mod/sumdb/note"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -76,7 +78,7 @@ func (o Origin) Past() string { return fmt.Sprintf("%s.%d", o.Feed(), o.Era) }
 // Enrol returns the installation that is to be enrolled: its name comes from the
 // origins of its logs, among which that of the service federation must be.
 func Enrol(in *federationv1.Installation) (*federationv1.Installation, error) {
-	name, err := named(in.GetLogs(), func(i int) string { return fmt.Sprintf("installation.logs[%d]", i) })
+	name, err := named(in.GetLogs(), 0, "installation.logs")
 	if err != nil {
 		return nil, err
 	}
@@ -93,28 +95,32 @@ func Extend(in *federationv1.Installation, logs []*federationv1.EnrolledLog) (*f
 		return nil, err
 	}
 	out.Logs = append(out.Logs, written(logs)...)
-	name, err := named(out.GetLogs(), func(i int) string { return fmt.Sprintf("logs[%d]", i-len(in.GetLogs())) })
+	name, err := named(out.GetLogs(), len(in.GetLogs()), "logs")
 	if err == nil && name != in.GetName() {
 		err = ErrOriginInvalid.At("logs", "不是本机构系统的日志", "are those of another installation")
 	}
 	return out, err
 }
 
-// named checks the logs of one installation, each of which the request has at its
-// field, and returns its name.
-func named(logs []*federationv1.EnrolledLog, field func(int) string) (name string, err error) {
+// named checks the logs of one installation, of which the first are enrolled and the request
+// has the rest at its field, and returns its name.
+func named(logs []*federationv1.EnrolledLog, known int, at string) (name string, err error) {
 	seen, place, voice := map[string]bool{}, "", false
 	for i, log := range logs {
+		field := fmt.Sprintf("%s[%d]", at, i-known)
 		o, ok := ParseOrigin(log.GetOrigin())
 		here := o.Place + "/" + o.Installation
+		is := func(enrolled *federationv1.EnrolledLog) bool { return enrolled.GetOrigin() == log.GetOrigin() }
 		switch {
 		case !ok || place != "" && here != place:
-			return "", ErrOriginInvalid.At(field(i)+".origin", "格式有误，或属于另一机构系统", "is malformed, or of another installation")
+			return "", ErrOriginInvalid.At(field+".origin", "格式有误，或属于另一机构系统", "is malformed, or of another installation")
+		case i >= known && slices.ContainsFunc(logs[:known], is):
+			return "", ErrLogRepeated.At(field+".origin", "已登记；如密钥有误，须由该机构另开新纪元", "is enrolled already: if its key is wrong, let its installation open another era")
 		case seen[log.GetOrigin()]:
-			return "", ErrLogRepeated.At(field(i)+".origin", "重复", "comes twice")
+			return "", ErrLogRepeated.At(field+".origin", "重复", "comes twice")
 		}
-		if v, err := note.NewVerifier(log.GetVerifierKey()); err != nil || v.Name() != log.GetOrigin() {
-			return "", ErrKeyInvalid.At(field(i)+".verifier_key", "不是该日志的公钥", "is not the key of this log")
+		if i >= known && !verifies(log) {
+			return "", ErrKeyInvalid.At(field+".verifier_key", "不是该日志的公钥", "is not the key of this log")
 		}
 		seen[log.GetOrigin()], place, voice = true, here, voice || o.Service == Service
 		name = "installations/" + o.Installation
@@ -123,6 +129,18 @@ func named(logs []*federationv1.EnrolledLog, field func(int) string) (name strin
 		return "", ErrLogMissing.At("installation.logs", "缺少上下级机构服务的日志", "lack that of "+Service)
 	}
 	return name, nil
+}
+
+// verifies says whether the key of a log is one, named by its origin, for which nobody can sign
+// who does not have the other half: of small order it verifies what no one has signed.
+func verifies(log *federationv1.EnrolledLog) bool {
+	v, err := note.NewVerifier(log.GetVerifierKey())
+	if err != nil || v.Name() != log.GetOrigin() {
+		return false
+	}
+	key := public(log)
+	p, err := new(edwards25519.Point).SetBytes([]byte(key[min(1, len(key)):])) // behind the algorithm
+	return err == nil && p.MultByCofactor(p).Equal(edwards25519.NewIdentityPoint()) == 0
 }
 
 // Moved returns the installation after a move, which its state must allow.
@@ -172,6 +190,17 @@ func Newer(in *federationv1.Installation, origin string) bool {
 		}
 	}
 	return ok && newest > 0 && now.Era > newest
+}
+
+// Ahead is the origin of an installation's voice in an era that nobody has enrolled, if it is
+// among the heads that it shows; else "".
+func Ahead(in *federationv1.Installation, heads []*federationv1.Head) string {
+	for _, head := range heads {
+		if o, _ := ParseOrigin(head.GetOrigin()); o.Service == Service && Newer(in, head.GetOrigin()) {
+			return head.GetOrigin()
+		}
+	}
+	return ""
 }
 
 // Earlier are the logs of an installation that are of the same service as origin, in an

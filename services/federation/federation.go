@@ -28,6 +28,7 @@ var (
 	ErrNoEvidence         = fault.Of(federationv1.Reason_REASON_LOG_EVIDENCE_NONE)
 	ErrStreamEnded        = fault.Of(federationv1.Reason_REASON_STREAM_ENDED)
 	ErrKeyRevoked         = fault.Of(federationv1.Reason_REASON_KEY_REVOKED)
+	ErrKeyTaken           = fault.Of(federationv1.Reason_REASON_KEY_TAKEN)
 )
 
 // What both sides keep to.

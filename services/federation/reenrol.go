@@ -1,8 +1,11 @@
 package federation
 
 import (
+	"cmp"
 	"encoding/base64"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -44,8 +47,7 @@ func Reenrol(in *federationv1.Installation, logs []*federationv1.EnrolledLog, re
 	revoke(out, at) // also what was revoked before that was noted of each key
 	was := proto.CloneOf(out)
 	out.Reason, out.Logs = reason, append(out.Logs, written(logs)...)
-	field := func(i int) string { return fmt.Sprintf("logs[%d]", i-len(was.GetLogs())) }
-	switch name, err := named(out.GetLogs(), field); {
+	switch name, err := named(out.GetLogs(), len(was.GetLogs()), "logs"); {
 	case err != nil:
 		return nil, err
 	case name != in.GetName():
@@ -78,18 +80,60 @@ func written(logs []*federationv1.EnrolledLog) (all []*federationv1.EnrolledLog)
 	return all
 }
 
-// Taken says that none of the logs has a key that was revoked of an installation, this one or
-// another: under whatever name it comes back. Else it is ErrKeyRevoked.
-func Taken(in *federationv1.Installation, logs []*federationv1.EnrolledLog) error {
-	gone := map[string]bool{}
-	for _, log := range in.GetLogs() {
-		if log.GetRevokeTime() != nil || in.GetState() == federationv1.Installation_STATE_REVOKED {
-			gone[public(log)] = true
+// Revoked says that an installation is, or its log of that origin.
+func Revoked(in *federationv1.Installation, origin string) bool {
+	return in.GetState() == federationv1.Installation_STATE_REVOKED || slices.ContainsFunc(in.GetLogs(), func(log *federationv1.EnrolledLog) bool {
+		return log.GetOrigin() == origin && log.GetRevokeTime() != nil
+	})
+}
+
+// Sharing are those of all installations that were enrolled with a key that was revoked of
+// another, while that was not refused: without it, since at.
+func Sharing(all iter.Seq2[*federationv1.Installation, error], revoked *federationv1.Installation, at time.Time) (without []*federationv1.Installation, err error) {
+	for other, err := range all {
+		if err != nil {
+			return nil, err
+		}
+		if other.GetName() == revoked.GetName() || !errors.Is(Taken(revoked, other), ErrKeyRevoked) {
+			continue
+		}
+		out := proto.CloneOf(other)
+		for _, log := range out.GetLogs() {
+			if Taken(revoked, &federationv1.Installation{Logs: []*federationv1.EnrolledLog{log}}) != nil {
+				log.RevokeTime = timestamppb.New(at)
+			}
+		}
+		without = append(without, out)
+	}
+	return without, nil
+}
+
+// Unclaimed says that no key of an installation was ever revoked of one of all, or is another's.
+func Unclaimed(all iter.Seq2[*federationv1.Installation, error], in *federationv1.Installation) error {
+	for other, err := range all {
+		if err := cmp.Or(err, Taken(other, in)); err != nil {
+			return err
 		}
 	}
-	for _, log := range logs {
-		if log.GetRevokeTime() == nil && gone[public(log)] {
+	return nil
+}
+
+// Taken says that of the logs of an installation none has a key that was revoked of other,
+// which may be the same one, else it is ErrKeyRevoked; nor one of another installation: one key
+// would speak for two, and ErrKeyTaken says so. Under whatever name it comes.
+func Taken(other, in *federationv1.Installation) error {
+	gone, has := map[string]bool{}, map[string]bool{}
+	for _, log := range other.GetLogs() {
+		gone[public(log)] = gone[public(log)] || log.GetRevokeTime() != nil || other.GetState() == federationv1.Installation_STATE_REVOKED
+		has[public(log)] = other.GetName() != in.GetName()
+	}
+	for _, log := range in.GetLogs() {
+		switch key := public(log); {
+		case log.GetRevokeTime() != nil:
+		case gone[key]:
 			return ErrKeyRevoked
+		case has[key]:
+			return ErrKeyTaken
 		}
 	}
 	return nil

@@ -1,14 +1,19 @@
 package federation_test
 
 import (
+	"encoding/hex"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"golang.org/x/mod/sumdb/note"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // TestARevokedInstallationGoesOnByOtherKeys, in eras after those that it was in, and by none
@@ -59,16 +64,63 @@ func TestARevokedKeyIsKnown(t *testing.T) {
 	}
 	key := old.GetLogs()[0].GetVerifierKey()
 	for _, text := range []string{key, "edu.example/510900/federation/1+00000000" + key[len(key)-45:], key[:len(key)-4] + "\n" + key[len(key)-4:]} {
-		if err := federation.Taken(revoked, []*federationv1.EnrolledLog{{VerifierKey: text}}); !errors.Is(err, federation.ErrKeyRevoked) {
+		if err := federation.Taken(revoked, &federationv1.Installation{Logs: []*federationv1.EnrolledLog{{VerifierKey: text}}}); !errors.Is(err, federation.ErrKeyRevoked) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
-	if err := errors.Join(federation.Taken(old, old.GetLogs()), federation.Taken(revoked, enrolled("organization/1").Logs), federation.Taken(revoked, revoked.GetLogs())); err != nil {
+	if err := errors.Join(federation.Taken(old, old), federation.Taken(revoked, enrolled("organization/1")), federation.Taken(revoked, revoked)); err != nil {
 		t.Errorf("what was not revoked, or is not asked for: %v", err)
+	}
+	other := enrolled("federation/1", "organization/1")
+	other.Name = "installations/510200"
+	if err := federation.Taken(old, other); !errors.Is(err, federation.ErrKeyTaken) {
+		t.Errorf("the key of another, of whom it was not revoked: %v", err)
+	}
+	all := func(yield func(*federationv1.Installation, error) bool) {
+		_ = yield(revoked, nil) && yield(enrolled("organization/1"), nil) && yield(other, nil)
+	}
+	if out, err := federation.Sharing(all, revoked, time.Unix(3e9, 0)); err != nil || len(out) != 1 || out[0].GetLogs()[0].GetRevokeTime() == nil || out[0].GetLogs()[1].GetRevokeTime() != nil {
+		t.Errorf("who has a key that was revoked of another keeps it: %v, %v", out, err)
 	}
 	forged := enrolled("federation/1", "organization/1")
 	forged.Logs[1].RevokeTime = timestamppb.Now()
 	if in, err := federation.Enrol(forged); err != nil || in.GetLogs()[1].GetRevokeTime() != nil {
 		t.Errorf("who enrols says that a key is revoked: %v, %v", in, err)
+	}
+}
+
+// TestAKeyOfSmallOrderIsNone: anybody signs for it.
+func TestAKeyOfSmallOrderIsNone(t *testing.T) {
+	for _, point := range []string{
+		"0000000000000000000000000000000000000000000000000000000000000000",
+		"0000000000000000000000000000000000000000000000000000000000000080",
+		"0100000000000000000000000000000000000000000000000000000000000000",
+		"ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+		"c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+		"26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+	} {
+		key, err := hex.DecodeString(point)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := enrolled("federation/1", "organization/1")
+		if in.Logs[1].VerifierKey, err = note.NewEd25519VerifierKey(in.Logs[1].GetOrigin(), key); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := federation.Enrol(in); !errors.Is(err, federation.ErrKeyInvalid) {
+			t.Errorf("enrolling %s: %v", point, err)
+		}
+	}
+}
+
+// TestALogThatIsEnrolledDoesNotComeTwice in a request that has it once: its refusal says so.
+func TestALogThatIsEnrolledDoesNotComeTwice(t *testing.T) {
+	_, err := federation.Extend(enrolled("federation/1"), enrolled("federation/1").Logs)
+	if !errors.Is(err, federation.ErrLogRepeated) || !strings.Contains(fmt.Sprint(fault.As(err).Fields), "is enrolled already") {
+		t.Errorf("a log that is enrolled: %v", err)
+	}
+	_, err = federation.Extend(enrolled("federation/1"), enrolled("organization/1", "organization/1").Logs)
+	if err == nil || !strings.Contains(fmt.Sprint(fault.As(err).Fields), "comes twice") {
+		t.Errorf("a log that comes twice: %v", err)
 	}
 }

@@ -193,7 +193,7 @@ func (v *view) partOf(src source) (*aggregationv1.Freshness, error) {
 	part := &aggregationv1.Freshness{
 		Service: src.service, Installation: src.Installation, Unit: src.Root, Withheld: withheld,
 		Size: max(src.mirror.GetSize(), cursor.Next), Cursor: cursor.Next, HeardAgo: src.mirror.GetHeardAgo(),
-		Silent: src.mirror.GetState() == federationv1.Mirror_STATE_SILENT,
+		Silent: src.mirror.GetState() == federationv1.Mirror_STATE_SILENT || src.mirror.GetState() == federationv1.Mirror_STATE_REVOKED,
 	}
 	if cursor.Next > 0 {
 		part.NewestAt, part.NewestEffective = timestamppb.New(cursor.At), timestamppb.New(cursor.Effective)

@@ -101,7 +101,7 @@ func TestACompromisedInstallationIsEnrolledAgain(t *testing.T) {
 	t.Log(runs(t, nil, "era", "-renew", renewed, "-reason", "密钥失窃，启用新密钥", "-approvers", bothOfThem, p.below.Data))
 	clean(t, p.below)
 	p.bootLower()
-	if now := p.mirror(); now.GetOrigin() != before.GetOrigin() || now.GetSize() != before.GetSize() {
+	if now := p.mirror(); now.GetOrigin() != before.GetOrigin() || now.GetSize() != before.GetSize() || now.GetState() != federationv1.Mirror_STATE_REVOKED {
 		t.Errorf("before it is enrolled again the mirror is %v, and was %v", now, before)
 	}
 	again := &federationv1.ReenrolInstallationRequest{Name: "installations/city", Logs: identify(t, p.below).Installation.GetLogs(), Reason: "已当面核对新密钥"}
@@ -167,6 +167,9 @@ func (p *pair) thief(data string) {
 	d := boot(p.t, c, p.skews[1])
 	p.write(d, "stolen")
 	p.eventually("the stolen key is refused", func() bool { return strings.Contains(d.log.String(), "CODE_BAD_SIGNATURE") })
+	p.eventually("the installation above tells of it", func() bool {
+		return strings.Contains(p.upper.log.String(), "is not believed installation=installations/city code=CODE_BAD_SIGNATURE") || strings.Contains(p.upper.log.String(), `"code":"CODE_BAD_SIGNATURE"`)
+	})
 	d.kill()
 	p.quiet()
 }

@@ -9,6 +9,10 @@ import (
 	"strings"
 	"time"
 
+	"google.golang.org/protobuf/encoding/protojson"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/upkeep"
@@ -39,9 +43,21 @@ func eraCommand(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	return tellEras(opened, out)
+}
+
+// tellEras says how the logs go on, and what is enrolled above: that the operators of a
+// process of one role need, as no other process knows its era.
+func tellEras(opened []*feedv1.Checkpoint, out io.Writer) error {
+	enrol := &federationv1.ExtendInstallationRequest{} // has what :reenrol takes, too
 	for _, cp := range opened {
 		fmt.Fprintf(out, "%s begins with entry %d\n", cp.GetOrigin(), cp.GetSize()-1)
+		enrol.Logs = append(enrol.Logs, &federationv1.EnrolledLog{Origin: cp.GetOrigin(), VerifierKey: cp.GetVerifierKey()})
 	}
-	_, err = fmt.Fprintln(out, "What was signed before stays as it is. An installation above takes nothing of these logs until their new origins are enrolled there: duban identity.")
+	b, err := protojson.MarshalOptions{Multiline: true}.Marshal(enrol)
+	if err != nil {
+		return fmt.Errorf("encoding the logs: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "What was signed before stays as it is. An installation above takes nothing of these logs until they are enrolled there, with :extend, or with :reenrol and a reason if it was revoked:\n\n%s\n", b)
 	return err
 }

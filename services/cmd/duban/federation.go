@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -27,16 +28,17 @@ func (v verdict) Error() string { return v.What }
 
 // identityCommand prints what those above and below must be told on paper: the
 // keys of the installation. It may run before the first start and makes the key
-// then.
+// then. Where roles have data folders of their own, these come as arguments: they say in
+// which era each log is.
 func identityCommand(_ context.Context, args []string, out io.Writer) error {
 	bare := false
-	told, err := flagsAlone("identity", args, func(set *flag.FlagSet) {
+	told, err := flags("identity", args, func(set *flag.FlagSet) {
 		set.BoolVar(&bare, "keys", false, "the keys alone, one a line, as duban verify reads them")
 	})
 	if err != nil {
 		return err
 	}
-	identity, err := upkeep.ReadIdentity(told.Config)
+	identity, err := upkeep.ReadIdentity(told.Config, told.args...)
 	if err != nil {
 		return err
 	}
@@ -50,6 +52,9 @@ func identityCommand(_ context.Context, args []string, out io.Writer) error {
 		return fmt.Errorf("encoding the installation: %w", err)
 	}
 	_, err = fmt.Fprintf(out, "For the installations below, as federation.parent.cosigner:\n\n%s\n\nand as federation.parent.recipient, if bundles are carried:\n\n%s\n\nFor the installation above, as the body of POST /v1/installations:\n\n%s\n", identity.Cosigner, identity.Recipient, b)
+	if err == nil && len(identity.Elsewhere) > 0 {
+		_, err = fmt.Fprintf(out, "\nNo folder that was read says in which era the logs of %s are: the first is meant. If one was opened, name their data folders: duban identity [-config FILE] FOLDER...\n", strings.Join(identity.Elsewhere, ", "))
+	}
 	return err
 }
 

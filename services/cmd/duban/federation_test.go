@@ -219,7 +219,7 @@ func TestTheIdentityOfSeveralProcesses(t *testing.T) {
 		}
 		c.Peers.Keys = handed
 		got := runs(t, wrong, "identity", "-config", file(t, c))
-		if wrong == nil && got != want {
+		if wrong == nil && !strings.HasPrefix(got, want) { // behind it, that no folder says the eras
 			t.Errorf("%s says\n%s\nwant\n%s", role, got, want)
 		}
 	}

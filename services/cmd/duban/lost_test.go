@@ -176,19 +176,21 @@ func TestAnEraIsOfWhatNobodyHasReadOn(t *testing.T) {
 	if !maps.Equal(before, files(t, older.Data)) {
 		t.Error("some logs are in an era that one of them is refused")
 	}
-	lost := g.without(t, noted, "complaint.db")
-	g.isHeld(t, lost, "complaint", "was made anew")
-	if err := open(lost.Data); err != nil {
-		t.Fatal(err)
+	for _, role := range []string{"complaint", "event"} {
+		lost := g.without(t, noted, role+".db")
+		g.isHeld(t, lost, role, "was made anew")
+		if err := open(lost.Data); err != nil {
+			t.Fatal(err)
+		}
+		clean(t, lost)
+		d := boot(t, lost)
+		g.writes(t, d, "again", 1)
+		d.stop()
+		if strings.Contains(d.log.String(), "made anew") {
+			t.Errorf("%s is held:\n%s", role, d.log)
+		}
+		clean(t, lost)
 	}
-	clean(t, lost)
-	d := boot(t, lost)
-	g.writes(t, d, "again", 1)
-	d.stop()
-	if strings.Contains(d.log.String(), "made anew") {
-		t.Errorf("it is held:\n%s", d.log)
-	}
-	clean(t, lost)
 }
 
 // TestAFollowerNoticesWhatItsFeedHasLost: of several processes none knows the stores of the

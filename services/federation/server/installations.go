@@ -28,21 +28,11 @@ func (s *Service) CreateInstallation(ctx context.Context, req *federationv1.Crea
 		if err := s.free(tx, in); err != nil {
 			return nil, err
 		}
-		if err := s.unrevoked(tx, in.GetLogs()); err != nil {
+		if err := federation.Unclaimed(s.installations.Scan(tx, "", ""), in); err != nil {
 			return nil, err
 		}
 		return in, s.await(tx, in)
 	})
-}
-
-// unrevoked says that no key of the logs was ever revoked, of whichever installation.
-func (s *Service) unrevoked(tx *change.Tx, logs []*federationv1.EnrolledLog) error {
-	for in, err := range s.installations.Scan(tx, "", "") {
-		if err := cmp.Or(err, federation.Taken(in, logs)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // await begins to listen for an installation's logs: one of which nothing ever comes is
@@ -138,7 +128,7 @@ func (s *Service) ExtendInstallation(ctx context.Context, req *federationv1.Exte
 		if err != nil {
 			return nil, err
 		}
-		return in, cmp.Or(s.unrevoked(tx, in.GetLogs()), s.await(tx, in))
+		return in, cmp.Or(federation.Unclaimed(s.installations.Scan(tx, "", ""), in), s.await(tx, in))
 	})
 }
 
@@ -158,11 +148,23 @@ func (s *Service) ResumeInstallation(ctx context.Context, req *federationv1.Resu
 
 // RevokeInstallation implements the RPC.
 func (s *Service) RevokeInstallation(ctx context.Context, req *federationv1.RevokeInstallationRequest) (installation, error) {
-	in, err := s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
-		return federation.Revoke(in, req.GetReason(), s.book.Clock())
+	var all []installation
+	in, err := s.installations.Change(ctx, req, func(tx *change.Tx, in installation) (out installation, err error) {
+		if out, err = federation.Revoke(in, req.GetReason(), s.book.Clock()); err != nil {
+			return nil, err
+		}
+		all, err = federation.Sharing(s.installations.Scan(tx, "", ""), out, s.book.Clock())
+		for _, other := range all {
+			if _, wrong := s.installations.Put(tx, other); wrong != nil {
+				return nil, wrong
+			}
+		}
+		return out, err
 	})
 	if err == nil && !req.GetValidateOnly() {
-		s.streams.End(in.GetName())
+		for _, ended := range append(all, in) {
+			s.streams.End(ended.GetName())
+		}
 	}
 	return in, err
 }
@@ -174,7 +176,7 @@ func (s *Service) ReenrolInstallation(ctx context.Context, req *federationv1.Ree
 		if err != nil {
 			return nil, err
 		}
-		if err := s.unrevoked(tx, in.GetLogs()); err != nil {
+		if err := federation.Unclaimed(s.installations.Scan(tx, "", ""), in); err != nil {
 			return nil, err
 		}
 		return in, cmp.Or(s.unbound(tx, in), s.await(tx, in))

@@ -36,6 +36,9 @@ func (s *Service) ListMirrors(ctx context.Context, req *federationv1.ListMirrors
 		tx.Trusted("each mirror is checked by its unit")
 		var next string
 		res.Mirrors, next, err = page.Collect(mirrorTable.Scan(tx, after, ""), page.Most{Items: page.Size(req.GetPageSize())}, func(m *federationv1.Mirror) (*federationv1.Mirror, bool, error) {
+			if err := s.told(tx, m); err != nil {
+				return m, false, err
+			}
 			seen := strings.HasPrefix(m.GetName(), prefix) && tx.Access.Inside(m.GetUnit())
 			known = known || seen
 			return m, seen && filter.Match(m), nil
@@ -64,6 +67,23 @@ func (s *Service) listen(m *federationv1.Mirror) {
 	if m.GetState() == federationv1.Mirror_STATE_ACTIVE && federation.Silent(heard, now, s.parts.Silence) {
 		m.State = federationv1.Mirror_STATE_SILENT
 	}
+}
+
+// told lets the row of a log that is revoked, or whose relay is, say so, which the enrolment
+// knows. What two histories have proved stands.
+func (s *Service) told(tx store.Tx, m *federationv1.Mirror) error {
+	e, err := s.enrolled(tx, m.GetOrigin())
+	if err != nil {
+		return err
+	}
+	by, err := s.find(tx, m.GetVia())
+	if err != nil && !errors.Is(err, authz.ErrNotFound) {
+		return err
+	}
+	if m.GetState() != federationv1.Mirror_STATE_FROZEN && (federation.Revoked(e.in, m.GetOrigin()) || federation.Revoked(by, "")) {
+		m.State = federationv1.Mirror_STATE_REVOKED
+	}
+	return nil
 }
 
 // GetBracket implements the RPC.

@@ -203,6 +203,17 @@ func TestARevocationEndsTheStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	other := newNode(t, "510200")
+	other.close()
+	other.secret = lower.secret
+	other.open()
+	enrols := func() error {
+		_, err := client.CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: enrolment(t, other)})
+		return err
+	}
+	if err := enrols(); err == nil || !strings.Contains(err.Error(), "of another installation") {
+		t.Errorf("the key of another: %v", err)
+	}
 	said := lower.stated(lower)
 	said.To, _, _ = strings.Cut(province.identity(t).Cosigner, "+")
 	stream := opened(t, client, lower.greets(t, said))
@@ -212,12 +223,7 @@ func TestARevocationEndsTheStream(t *testing.T) {
 	if m, err := stream.Recv(); err == nil || !strings.Contains(err.Error(), "dial again") {
 		t.Errorf("the stream goes on with %v, %v", m, err)
 	}
-	other := newNode(t, "510200")
-	other.close()
-	other.secret = lower.secret
-	other.open()
-	_, err = client.CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: enrolment(t, other)})
-	if err == nil || !strings.Contains(err.Error(), "revoked") {
+	if err := enrols(); err == nil || !strings.Contains(err.Error(), "revoked") {
 		t.Errorf("the key under another name: %v", err)
 	}
 }

@@ -64,6 +64,7 @@ type Service struct {
 	witness       witness.Witness
 	strangers     streams.Strangers
 	streams       streams.Open
+	refused       streams.Refused
 }
 
 // New returns the service that writes in book.

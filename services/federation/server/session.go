@@ -76,17 +76,27 @@ func skewed(at, now time.Time) error {
 	return &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "the greeting is of " + at.Format(time.RFC3339) + "; here it is " + now.UTC().Format(time.RFC3339)}
 }
 
-// believe says who has signed a greeting to this installation, whenever that was.
+// believe says who has signed a greeting to this installation, whenever that was. Of whoever
+// comes as one that is enrolled, and is not it or is revoked, the log tells.
 func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*session, error) {
+	c, err := s.signer(ctx, hello)
+	var r *refusal
+	if errors.As(err, &r) && (r.code == federationv1.Code_CODE_REVOKED || r.code == federationv1.Code_CODE_BAD_SIGNATURE) {
+		s.refused.Tell(ctx, hello.GetInstallation(), r.code, s.book.Clock())
+	}
+	return c, err
+}
+
+func (s *Service) signer(ctx context.Context, hello *federationv1.Hello) (*session, error) {
 	in, err := s.known(ctx, hello.GetInstallation())
 	if err != nil {
 		return nil, err
 	}
 	voice := federation.Voice(in)
 	said, err := federation.ReadStatement(voice, hello.GetStatement())
-	switch era := unenrolled(in, hello); {
-	case era != nil:
-		return nil, era
+	switch ahead := federation.Ahead(in, hello.GetLogs()); {
+	case ahead != "": // no alarm, and for the administrators of both to do
+		return nil, &refusal{origin: ahead, code: federationv1.Code_CODE_UNKNOWN_LOG, detail: "the installation has opened an era that is not enrolled here: its logs of before stay as they are until it is"}
 	case err != nil, said.To != s.parts.Cosigner.Name():
 		return nil, &refusal{code: federationv1.Code_CODE_BAD_SIGNATURE, detail: "the greeting is not signed by the key that is enrolled, or not meant for here"}
 	case said.Simulated && !s.parts.Simulated:
@@ -98,21 +108,6 @@ func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*sess
 		s: s, name: in.GetName(), voice: voice, root: in.GetUnit(), statement: hello.GetStatement(), said: said,
 		heads: map[string]federation.Head{}, urges: streams.Urges{Of: s.parts.Urges, Clock: s.book.Clock},
 	}, nil
-}
-
-// unenrolled refuses an installation whose voice is in an era that nobody has enrolled:
-// that is no alarm, and for the administrators of both to do. Nil if it is not.
-func unenrolled(in installation, hello *federationv1.Hello) error {
-	for _, head := range hello.GetLogs() {
-		o, _ := federation.ParseOrigin(head.GetOrigin())
-		if o.Service == federation.Service && federation.Newer(in, head.GetOrigin()) {
-			return &refusal{
-				origin: head.GetOrigin(), code: federationv1.Code_CODE_UNKNOWN_LOG,
-				detail: fmt.Sprintf("the installation has opened the era %d, and that is not enrolled here: its logs of before stay as they are until it is", o.Era),
-			}
-		}
-	}
-	return nil
 }
 
 // known reads the installation that calls itself so, if it is active.

@@ -16,7 +16,7 @@ import (
 type Watched struct {
 	// Installation and Service name it.
 	Installation, Service string
-	// State is active, silent, behind or frozen.
+	// State is active, silent, behind, frozen or revoked.
 	State string
 	// Relayed says that its installation pushes to another below this one.
 	Relayed bool
@@ -47,6 +47,9 @@ func (s *Service) Watch(ctx context.Context) (all []Watched, err error) {
 }
 
 func (s *Service) watched(tx store.Tx, row *federationv1.Mirror) (Watched, error) {
+	if err := s.told(tx, row); err != nil {
+		return Watched{}, err
+	}
 	s.listen(row)
 	name, service, _ := strings.Cut(feedName(row), ".")
 	w := Watched{

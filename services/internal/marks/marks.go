@@ -152,11 +152,12 @@ func (m *Marks) Forget(log string, era uint64) {
 	m.changed()
 }
 
-// Era is the newest era that is known of the log so named, an origin without its end.
+// Era is the newest era that is known of the log so named, an origin without its end; 0 if
+// none is.
 func (m *Marks) Era(log string) uint64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	newest := uint64(feed.FirstEra)
+	newest := uint64(0)
 	for origin := range m.sizes {
 		if of, era, ok := feed.SplitOrigin(origin); ok && of == log {
 			newest = max(newest, era)

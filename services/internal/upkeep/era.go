@@ -81,10 +81,13 @@ func OpenEra(ctx context.Context, c suite.Config, keys Keys, d Declaration) (ope
 	if c.Installation == "" { // nothing was ever written here
 		return nil, fmt.Errorf("%w: %s does not say whose data it holds: name the configuration", config.ErrWrong, c.Data)
 	}
-	if err := keys.make(c.Data); err != nil {
+	if keys, err = keys.made(c.Data); err != nil {
 		return nil, err
 	}
 	turns, err := ready(ctx, c, roles, keys, d)
+	if err == nil {
+		err = keys.write()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +173,10 @@ func (t turning) ready(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if t.era <= before {
+	if t.era == before {
+		return errors.New("it went into an era within this second: wait for the next")
+	}
+	if t.era < before {
 		return fmt.Errorf("the clock of this machine says %d, and the log is in the era %d: set it right", t.era, before)
 	}
 	old, err := t.log(before, t.secrets)

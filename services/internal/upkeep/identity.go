@@ -6,12 +6,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/marks"
 	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/suite"
@@ -27,12 +29,18 @@ type Identity struct {
 	// Installation is what CreateInstallation takes above, but for the display
 	// name and the unit.
 	Installation *federationv1.Installation
+	// Elsewhere are, of several processes, the services of whose logs no folder that was read
+	// says the era: the first is meant.
+	Elsewhere []string
 }
 
 // WriteKeys writes the keys that verify what the installation signs, one a line,
 // after a line that says whose they are.
 func (i Identity) WriteKeys(out io.Writer) error {
 	lines := []string{"# " + i.Installation.GetName(), i.Cosigner}
+	if len(i.Elsewhere) > 0 {
+		lines = slices.Insert(lines, 1, "# no folder that was read says the era of "+strings.Join(i.Elsewhere, ", ")+": the first is meant")
+	}
 	for _, log := range i.Installation.GetLogs() {
 		lines = append(lines, log.GetVerifierKey())
 	}
@@ -43,27 +51,48 @@ func (i Identity) WriteKeys(out io.Writer) error {
 // ReadIdentity reads the identity of the installation: from the secrets that the
 // process of federation was handed (peers.keys) or, where there are none, from the
 // key in the data folder, which it makes if the installation was never started. In
-// which era a log is it knows from what the process notes in that folder: of logs that
-// were never kept there it tells the first.
-func ReadIdentity(c suite.Config) (Identity, error) {
+// which era a log is it knows from what the processes note in that folder and in others, the
+// data folders of other roles: of logs that were never kept there it tells the first.
+func ReadIdentity(c suite.Config, others ...string) (Identity, error) {
 	s, err := voice(c)
 	if err != nil {
 		return Identity{}, err
 	}
-	noted, err := marks.Open(c.Data)
+	noted, err := eras(c, others)
 	if err != nil {
 		return Identity{}, err
 	}
-	in := &federationv1.Installation{Name: c.Name()}
+	i := Identity{c.Cosigner(s).VerifierKey(), suite.Unsealer(s).Recipient(), &federationv1.Installation{Name: c.Name()}, nil}
 	for _, role := range suite.Called() {
-		origin := c.Origin(role, noted.Era(c.Installation+"/"+role))
+		if noted[role] == 0 && c.Peers.Keys != "" {
+			i.Elsewhere = append(i.Elsewhere, role)
+		}
+		origin := c.Origin(role, max(feed.FirstEra, noted[role]))
 		key, err := s.Verifier(origin) // of all logs there is one key
 		if err != nil {
 			return Identity{}, err
 		}
-		in.Logs = append(in.Logs, &federationv1.EnrolledLog{Origin: origin, VerifierKey: key})
+		i.Installation.Logs = append(i.Installation.Logs, &federationv1.EnrolledLog{Origin: origin, VerifierKey: key})
 	}
-	return Identity{c.Cosigner(s).VerifierKey(), suite.Unsealer(s).Recipient(), in}, nil
+	return i, nil
+}
+
+// eras are those in which the logs are, by service, as noted in the data folder and in others.
+func eras(c suite.Config, others []string) (map[string]uint64, error) {
+	newest := map[string]uint64{}
+	for i, folder := range append([]string{c.Data}, others...) {
+		if _, err := os.Stat(folder); i > 0 && err != nil {
+			return nil, fmt.Errorf("%w: the data folder of a role: %w", config.ErrWrong, err)
+		}
+		noted, err := marks.Open(folder)
+		if err != nil {
+			return nil, err
+		}
+		for _, role := range suite.Called() {
+			newest[role] = max(newest[role], noted.Era(c.Installation+"/"+role))
+		}
+	}
+	return newest, nil
 }
 
 // Unsealer opens what is sealed for the installation. It needs the secrets that

@@ -19,21 +19,33 @@ type Keys struct {
 	// Renewed names the file, or the folder with the secrets of the roles, that has what
 	// signs them from here on; a file that is not there is made. "" for Now.
 	Renewed string
+
+	fresh seed.Seed // what the file will have that is not there yet
 }
 
-// make makes the file of what signs from here on, if it is named and not there.
-func (k Keys) make(data string) error {
+// made are the keys with what signs from here on, if it is named and not there. It is written
+// once the logs are known to be of what it comes from.
+func (k Keys) made(data string) (Keys, error) {
 	if k.Renewed == "" {
-		return nil
+		return k, nil
 	}
 	if _, err := os.Stat(k.Renewed); !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return k, err
 	}
 	was, err := seed.Read(cmp.Or(k.Now, seed.At(data)))
 	if err != nil {
-		return fmt.Errorf("making another key: %w", err)
+		return k, fmt.Errorf("making another key: %w", err)
 	}
-	return durable.WriteFile(k.Renewed, was.Renewed())
+	k.fresh = was.Renewed()
+	return k, nil
+}
+
+// write writes what made has made.
+func (k Keys) write() error {
+	if k.fresh == nil {
+		return nil
+	}
+	return durable.WriteFile(k.Renewed, k.fresh)
 }
 
 // of are the secrets of a role: by which its log was signed, and is from here on.
@@ -42,19 +54,31 @@ func (k Keys) of(data, role string) (was, now seed.Role, err error) {
 	if err != nil {
 		return was, now, err
 	}
-	next := of
-	if k.Renewed != "" {
-		if next, _, err = hand(k.Renewed); err != nil {
-			return was, now, err
-		}
+	if was, err = of(role); err != nil || k.Renewed == "" {
+		return was, was, err
 	}
-	if was, err = of(role); err == nil {
-		now, err = next(role)
+	if now, err = k.next(role); err != nil {
+		return was, now, fmt.Errorf("%w: %s: %w", config.ErrWrong, k.Renewed, err)
 	}
-	if err == nil && !now.Keeps(was) {
+	switch {
+	case !now.Keeps(was):
 		err = fmt.Errorf("%w: %s is not the installation's key with another for its logs", config.ErrWrong, k.Renewed)
+	case now.Signing().Equal(was.Signing()):
+		err = fmt.Errorf("%w: %s has the key that signs the logs so far: it renews nothing", config.ErrWrong, k.Renewed)
 	}
 	return was, now, err
+}
+
+// next are the secrets of a role by which its log is signed from here on.
+func (k Keys) next(role string) (seed.Role, error) {
+	if k.fresh != nil {
+		return k.fresh.Of(role), nil
+	}
+	of, _, err := hand(k.Renewed)
+	if err != nil {
+		return seed.Role{}, err
+	}
+	return of(role)
 }
 
 // keep lets what signs from here on lie with the data, if what did so far does.

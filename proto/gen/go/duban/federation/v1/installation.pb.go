@@ -36,7 +36,8 @@ const (
 	Reason_REASON_INSTALLATION_EXISTS Reason = 1
 	// An origin is not province/installation/service/era of one installation.
 	Reason_REASON_ORIGIN_INVALID Reason = 2
-	// The verification key is none, or is not named by the log's origin.
+	// The verification key is none, is not named by the log's origin, or is one that anybody
+	// can sign for (a point of small order).
 	Reason_REASON_KEY_INVALID Reason = 3
 	// Two keys are given for one log, or one log of a service twice.
 	Reason_REASON_LOG_REPEATED Reason = 4
@@ -59,6 +60,8 @@ const (
 	Reason_REASON_LOG_EVIDENCE_NONE Reason = 11
 	// The key was revoked, of this installation or of another.
 	Reason_REASON_KEY_REVOKED Reason = 12
+	// The key is that of another installation, whichever of its logs or eras.
+	Reason_REASON_KEY_TAKEN Reason = 13
 )
 
 // Enum value maps for Reason.
@@ -77,6 +80,7 @@ var (
 		10: "REASON_STREAM_ENDED",
 		11: "REASON_LOG_EVIDENCE_NONE",
 		12: "REASON_KEY_REVOKED",
+		13: "REASON_KEY_TAKEN",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                    0,
@@ -92,6 +96,7 @@ var (
 		"REASON_STREAM_ENDED":                   10,
 		"REASON_LOG_EVIDENCE_NONE":              11,
 		"REASON_KEY_REVOKED":                    12,
+		"REASON_KEY_TAKEN":                      13,
 	}
 )
 
@@ -1091,7 +1096,7 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\x04etag\x18\x04 \x01(\tR\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly*\xf4\x0f\n" +
+	"\rvalidate_only\x18\x06 \x01(\bR\fvalidateOnly*\xe2\x10\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12j\n" +
 	"\x1aREASON_INSTALLATION_EXISTS\x10\x01\x1aJ\x92\xb2\x19F\b\x04\x12\x1b该机构系统已登记。\x1a%The installation is enrolled already.\x12\xce\x01\n" +
@@ -1106,7 +1111,8 @@ const file_duban_federation_v1_installation_proto_rawDesc = "" +
 	"\x13REASON_STREAM_ENDED\x10\n" +
 	"\x1aU\x92\xb2\x19Q\b\b\x12*上报连接已结束，请重新连接。\x1a!The stream has ended; dial again.\x12\x87\x01\n" +
 	"\x18REASON_LOG_EVIDENCE_NONE\x10\v\x1ai\x92\xb2\x19e\b\x05\x12*该日志没有异常，不存在证据。\x1a5Nothing speaks against the log: there is no evidence.\x12w\n" +
-	"\x12REASON_KEY_REVOKED\x10\f\x1a_\x92\xb2\x19[\b\x05\x12$该密钥已作废，不得再用。\x1a1The key was revoked, and is never believed again.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/federation/v1;federationv1b\x06proto3"
+	"\x12REASON_KEY_REVOKED\x10\f\x1a_\x92\xb2\x19[\b\x05\x12$该密钥已作废，不得再用。\x1a1The key was revoked, and is never believed again.\x12l\n" +
+	"\x10REASON_KEY_TAKEN\x10\r\x1aV\x92\xb2\x19R\b\x05\x12$该密钥属于另一机构系统。\x1a(The key is that of another installation.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/federation/v1;federationv1b\x06proto3"
 
 var (
 	file_duban_federation_v1_installation_proto_rawDescOnce sync.Once

@@ -42,6 +42,9 @@ const (
 	// 冻结: two histories were signed. Nothing is taken any more; the evidence says
 	// why.
 	Mirror_STATE_FROZEN Mirror_State = 4
+	// 作废: its key was revoked, or that of who relays it. Nothing is taken any more until it
+	// is enrolled again, and what is here stays.
+	Mirror_STATE_REVOKED Mirror_State = 5
 )
 
 // Enum value maps for Mirror_State.
@@ -52,6 +55,7 @@ var (
 		2: "STATE_SILENT",
 		3: "STATE_BEHIND",
 		4: "STATE_FROZEN",
+		5: "STATE_REVOKED",
 	}
 	Mirror_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -59,6 +63,7 @@ var (
 		"STATE_SILENT":      2,
 		"STATE_BEHIND":      3,
 		"STATE_FROZEN":      4,
+		"STATE_REVOKED":     5,
 	}
 )
 
@@ -987,7 +992,7 @@ var File_duban_federation_v1_mirror_proto protoreflect.FileDescriptor
 
 const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\n" +
-	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xcc\x05\n" +
+	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x05\n" +
 	"\x06Mirror\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04feed\x18\x02 \x01(\tR\x04feed\x12\x16\n" +
@@ -1006,13 +1011,14 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\rrefused_units\x18\r \x03(\v2 .duban.federation.v1.RefusedUnitR\frefusedUnits\x12A\n" +
 	"\x0eeffective_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x12'\n" +
 	"\x0fbackdated_count\x18\x0f \x01(\x04R\x0ebackdatedCount\x12%\n" +
-	"\x0ebackdated_seqs\x18\x10 \x03(\x04R\rbackdatedSeqs\"f\n" +
+	"\x0ebackdated_seqs\x18\x10 \x03(\x04R\rbackdatedSeqs\"y\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_ACTIVE\x10\x01\x12\x10\n" +
 	"\fSTATE_SILENT\x10\x02\x12\x10\n" +
 	"\fSTATE_BEHIND\x10\x03\x12\x10\n" +
-	"\fSTATE_FROZEN\x10\x04\"\x80\x02\n" +
+	"\fSTATE_FROZEN\x10\x04\x12\x11\n" +
+	"\rSTATE_REVOKED\x10\x05\"\x80\x02\n" +
 	"\vRefusedUnit\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12?\n" +
