@@ -9,6 +9,7 @@ import (
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/intact"
+	"github.com/duban-project/duban/services/internal/marks"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -70,6 +71,23 @@ func bookmarks(ctx context.Context, engine store.Engine, role string, read []int
 	})
 }
 
+// noted holds the length of a role's log against what lies beside its store: what a start
+// would hold the log for. What waits to be taken over counts, as it does then.
+func (k *checking) noted(role, origin string, r *fsck.Report) error {
+	keeper, err := intact.Open(home(k.config, role))
+	if errors.Is(err, marks.ErrDamaged) {
+		adding(r)(err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if what := keeper.Shorter(role, origin, r.Entries+r.Waiting); what != "" {
+		adding(r)(what)
+	}
+	return nil
+}
+
 // adding adds findings of no entry to a report.
 func adding(r *fsck.Report) func(what string) {
 	return func(what string) {
@@ -109,10 +127,7 @@ func timely(tx store.Tx, folder string) error {
 	if err != nil {
 		return err
 	}
-	simulated, noted, err := store.Simulated(tx)
-	if err == nil && noted && simulated != marked {
-		err = store.ErrOtherTime
-	}
+	err = store.CheckTime(tx, marked)
 	if errors.Is(err, store.ErrOtherTime) {
 		err = fmt.Errorf("%w: %s", err, clock.Doubt(folder, marked))
 	}
