@@ -107,3 +107,34 @@ func TestFsckOutlivesAnotherVersion(t *testing.T) {
 		t.Errorf("fsck said:\n%s", told)
 	}
 }
+
+// TestFsckHoldsTheFormOfWhatIsBeside: a row that no service writes is named wherever the
+// form of a bucket's rows is known.
+func TestFsckHoldsTheFormOfWhatIsBeside(t *testing.T) {
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	initialize(t, d)
+	d.stop()
+	fsckSays(t, nil, c.Data)
+	for role, buckets := range map[string][]string{
+		"organization": {"key.digests", "bootstrap.unshown", "key.uses", "store"},
+		"evaluation":   {"ballot.peppers", "ballot.codes", "ballot.waiting"},
+		"event":        {"event.head"}, "campaign": {"campaign.calendar"}, "rectification": {"rectification.calendar", "store"},
+		"complaint": {"complaint.calendar", "complaint.orders"},
+	} {
+		path := filepath.Join(c.Data, role+".db")
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, bucket := range buckets {
+			plant(t, path, bucket, "x")
+			if told := fsckSays(t, errWrong, c.Data); !strings.Contains(told, "first: "+bucket+` has under "x" what `) || strings.Count(told, " 1 wrong\n") != 1 {
+				t.Errorf("%s: fsck said:\n%s", bucket, told)
+			}
+			if err := os.WriteFile(path, whole, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}

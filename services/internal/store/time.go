@@ -45,6 +45,12 @@ func NoteTime(simulated bool) func(Tx) error {
 	return func(tx Tx) error { return tx.Put(VersionBucket, simulatedKey, kind(simulated)) }
 }
 
+// Says says whether a row of VersionBucket has a key of its: of what stands there
+// VersionOf and Simulated judge.
+func Says(key []byte) bool {
+	return string(key) == string(versionKey) || string(key) == string(simulatedKey)
+}
+
 // CheckTime answers ErrOtherTime of a store that is not written by that kind of clock.
 func CheckTime(tx Tx, simulated bool) error {
 	was, noted, err := Simulated(tx)

@@ -51,6 +51,14 @@ func bookmarks(ctx context.Context, engine store.Engine, role string, read []int
 		wrong("the store does not say of which version it is")
 	}
 	return engine.View(ctx, func(tx store.Tx) error {
+		for row, err := range tx.Scan(store.VersionBucket, nil, nil) {
+			if err != nil {
+				return fmt.Errorf("reading %s: %w", store.VersionBucket, err)
+			}
+			if !store.Says(row.Key) {
+				wrong(fmt.Sprintf("%s has under %q what nobody reads", store.VersionBucket, row.Key))
+			}
+		}
 		bucket := role + ".cursors"
 		for row, err := range tx.Scan(bucket, nil, nil) {
 			if err != nil {
