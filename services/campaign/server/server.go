@@ -65,6 +65,7 @@ var Schema = store.Schema{
 		"duban.campaign.v1.Assignment": {"unit"},
 	},
 	Buckets: []string{announced.Bucket("campaign"), archived.Bucket("campaign")},
+	Forms:   map[string]store.Form{announced.Bucket("campaign"): announced.Form},
 }
 
 // New returns the service that writes in book, of the installation of that name,

@@ -42,8 +42,16 @@ func TestDataOfAnotherClock(t *testing.T) {
 		"no mark":              {func(data string) error { return os.Remove(filepath.Join(data, clock.Mark)) }, len(suite.Called()), "put it back from the backup", "put it back from the backup"},
 		"a mark beside others": {all, len(suite.Called()), "take it away if it was put beside", "take it away if it was put beside"},
 		"a mark without time":  {func(data string) error { return os.WriteFile(filepath.Join(data, clock.Mark), []byte("x\n"), 0o600) }, len(suite.Called()), "has no time (RFC 3339)", "has no time (RFC 3339)"},
-		"one store":            {written("campaign", 0), 1, "restore the backup", "campaign: "},
-		"one that says none":   {written("event", 7), 1, "it says 07", "event: "},
+		"none says": {func(data string) error {
+			stores, err := filepath.Glob(filepath.Join(data, "*.db"))
+			for _, path := range stores {
+				lose(t, path, "store") // what it says of its clock
+			}
+			return errors.Join(err, os.Remove(filepath.Join(data, clock.Mark)))
+		}, len(suite.Called()), "nobody knows by which", "nobody knows by which"},
+		"one does not say":   {func(data string) error { lose(t, filepath.Join(data, "event.db"), "store"); return nil }, 1, "nobody knows by which", "event: "},
+		"one store":          {written("campaign", 0), 1, "restore the backup", "campaign: "},
+		"one that says none": {written("event", 7), 1, "it says 07", "event: "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := filepath.Join(t.TempDir(), "data")

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"slices"
 	"strings"
 
@@ -12,6 +14,7 @@ import (
 	events "github.com/duban-project/duban/services/event/recheck"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/upkeep"
@@ -81,7 +84,7 @@ func check(ctx context.Context, c suite.Config, out io.Writer) error {
 	if err == nil && orphans > 0 {
 		fmt.Fprintf(out, "warning: no record names %d of the files under blobs\n", orphans)
 	}
-	if wrong > 0 {
+	if wrong > 0 && !errors.Is(err, store.ErrVersion) { // which is all that is wrong
 		err = errors.Join(fmt.Errorf("%w: %s", errWrong, findings(wrong)), err)
 	}
 	return err
@@ -166,6 +169,9 @@ func dataArgs(command string, args []string) (suite.Config, error) {
 		c.Data, c.Installation = args[0], ""
 	default:
 		return c, misused(use, args)
+	}
+	if _, err := os.Stat(c.Data); errors.Is(err, fs.ErrNotExist) {
+		return c, fmt.Errorf("%w: the folder of the data: %w", config.ErrWrong, err)
 	}
 	return c, nil
 }

@@ -44,6 +44,8 @@ import (
 	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/marks"
+	"github.com/duban-project/duban/services/internal/seed"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
@@ -127,9 +129,9 @@ func exit(err error) int {
 	switch {
 	case errors.As(err, &v):
 		return int(v.Verdict)
-	case errors.Is(err, errUsage), errors.Is(err, config.ErrWrong):
+	case errors.Is(err, errUsage), errors.Is(err, config.ErrWrong), errors.Is(err, seed.ErrMissing):
 		return exitConfig
-	case slices.ContainsFunc([]error{errWrong, backup.ErrBroken, feed.ErrUnsound, bolt.ErrDamaged, store.ErrNoVersion, store.ErrOtherTime, clock.ErrMark}, func(is error) bool { return errors.Is(err, is) }):
+	case slices.ContainsFunc([]error{errWrong, backup.ErrBroken, feed.ErrUnsound, bolt.ErrDamaged, store.ErrNoVersion, store.ErrOtherTime, clock.ErrMark, marks.ErrDamaged, seed.ErrDamaged}, func(is error) bool { return errors.Is(err, is) }):
 		return exitWrong
 	case errors.Is(err, suite.ErrCommit):
 		return exitCommit

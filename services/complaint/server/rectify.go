@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -16,6 +17,11 @@ import (
 // ordersBucket keeps, until they are settled, the problems that were ordered:
 // complaint → Problem. They are encrypted, because the unit stands in them.
 const ordersBucket = "complaint.orders"
+
+// orderedRow says whether a row is of a complaint; what is ordered is encrypted.
+func orderedRow(key, value []byte) bool {
+	return strings.HasPrefix(string(key), "complaints/") && len(value) > 0
+}
 
 // RectifyComplaint implements the RPC. Nothing of the complaint's own words goes
 // into the problem. The ledger is asked first whether it would take it, so that only

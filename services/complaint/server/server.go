@@ -98,6 +98,7 @@ var Schema = store.Schema{
 		"duban.complaint.v1.Complaint": {"desk"},
 	},
 	Buckets: []string{contentsBucket, identitiesBucket, cursorsBucket, receiptsBucket, ordersBucket, asideBucket, announced.Bucket("complaint")},
+	Forms:   map[string]store.Form{announced.Bucket("complaint"): announced.Form, ordersBucket: orderedRow},
 }
 
 // New returns the service that writes in book.

@@ -5,6 +5,7 @@
 package server
 
 import (
+	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
@@ -54,6 +55,13 @@ var Schema = store.Schema{
 		"duban.evaluation.v1.Round": {"owner", "subjects"},
 	},
 	Buckets: []string{peppers, codes, staged, waiting, final},
+	Forms: map[string]store.Form{
+		peppers: func(_, value []byte) bool { return len(value) == sha256.Size },
+		codes: func(key, value []byte) bool {
+			return hashed(key) && (len(value) == 1 || len(value) == 1+sha256.Size && value[0] == spent)
+		},
+		waiting: func(key, value []byte) bool { return hashed(key) && len(value) == 0 },
+	},
 }
 
 // New returns the service that writes in book. While it works it looks at the

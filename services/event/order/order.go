@@ -22,6 +22,13 @@ const (
 // Buckets are all of them.
 var Buckets = []string{eventsBucket, unitsBucket, cursorsBucket, headBucket}
 
+// Forms is of what says where the order is.
+var Forms = map[string]store.Form{
+	headBucket: func(key, value []byte) bool {
+		return string(key) == string(headKey) && len(value) == 8 || string(key) == string(eraKey) && len(value) == 36 // a UUID
+	},
+}
+
 var headKey, eraKey = []byte("head"), []byte("era")
 
 // Head returns the newest number, 0 if there is no event yet.

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -205,6 +206,9 @@ func listKey(unit string, n uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(unit+"\x00"), n)
 }
 
+// named is what the name of an order looks like.
+var named = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
 // ends looks for entries without an event behind the newest, and at what is said of it.
 func (c *check) ends() error {
 	for _, r := range c.feeds {
@@ -223,8 +227,8 @@ func (c *check) ends() error {
 		return differs("%s says %d events, and there are %d", heads, head, c.head)
 	}
 	era, _, err := store.Seek(c.tx, heads, []byte("era"))
-	if err == nil && c.head > 0 && len(era) == 0 {
-		err = differs("%s does not say which order this is", heads)
+	if err == nil && c.head > 0 && !named.Match(era) {
+		err = differs("%s does not say which order this is: %q is no name of one", heads, era)
 	}
 	return err
 }

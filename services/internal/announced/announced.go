@@ -6,6 +6,7 @@ package announced
 import (
 	"context"
 	"slices"
+	"unicode/utf8"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/internal/calendar"
@@ -17,6 +18,11 @@ import (
 // Bucket is where the service of that name keeps by which calendar it has counted; its
 // schema MUST have it.
 func Bucket(service string) string { return service + ".calendar" }
+
+// Form says whether a row of it is the one that there is.
+func Form(key, value []byte) bool {
+	return string(key) == string(counted) && len(value) < 64 && utf8.Valid(value)
+}
 
 // counted is the key under which the version of that calendar stands.
 var counted = []byte("counted")

@@ -102,7 +102,7 @@ func (k *Keeper) hold(ctx context.Context, role string, log recovery.Log) error 
 		of, era, _ := feed.SplitOrigin(log.Origin())
 		switch mark := k.Marks.Of(log.Origin()); {
 		case size < mark:
-			log.Hold(fmt.Sprintf("it had %d entries, and has %d", mark, size))
+			log.Hold(k.Shorter(role, log.Origin(), size))
 			k.Out.Error("the log has lost its tail: nothing is written to it", "feed", role, "size", size, "was", mark)
 		case lacks != "":
 			log.Hold(lacks)
@@ -112,12 +112,25 @@ func (k *Keeper) hold(ctx context.Context, role string, log recovery.Log) error 
 			k.Out.Warn("nothing is written to the log", "feed", role, "why", k.waits(), "size", size, "file", filepath.Join(k.data, recovery.RestoredFile))
 			k.Marks.Forget(of, era) // whoever decides on it may take it back into this one
 		case k.Marks.Era(of) > era:
-			log.Hold(fmt.Sprintf("it is in the era %d, and was in %d", era, k.Marks.Era(of)))
+			log.Hold(k.Shorter(role, log.Origin(), size))
 			k.Out.Error("the log is of an era that has ended: nothing is written to it", "feed", role, "was", k.Marks.Era(of))
 		}
 		k.Marks.Reached(log.Origin(), size)
 		return nil
 	})
+}
+
+// Shorter says what lies beside the stores tells of the role's log of that origin and size
+// that it does not have any more, or "".
+func (k *Keeper) Shorter(role, origin string, size uint64) string {
+	of, era, _ := feed.SplitOrigin(origin)
+	switch was := k.Marks.Of(origin); {
+	case size < was:
+		return fmt.Sprintf("it had %d entries, and has %d", was, size)
+	case k.Marks.Era(of) > era && !k.Restored.Waits(role): // that waits to hear how much it had
+		return fmt.Sprintf("it is in the era %d, and was in %d", era, k.Marks.Era(of))
+	}
+	return ""
 }
 
 // first is the role that writes the first entry of every installation.

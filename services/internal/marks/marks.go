@@ -28,6 +28,10 @@ import (
 // noticed before anything is written that contradicts what was shown.
 const file = "high-water.json"
 
+// ErrDamaged says that the file cannot be read as what it is: how long the logs have been is
+// not known, and nothing starts.
+var ErrDamaged = errors.New("the note of how long the logs have been is damaged: if the stores are those that were there last, take it away")
+
 // every is how often the file is written, at most.
 const every = time.Second
 
@@ -50,11 +54,11 @@ func Open(folder string) (*Marks, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
-	if err == nil {
-		err = json.Unmarshal(b, &m.sizes)
-	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", m.path, err)
+	}
+	if err := json.Unmarshal(b, &m.sizes); err != nil || m.sizes == nil { // null
+		return nil, errors.Join(fmt.Errorf("%s: %w", m.path, ErrDamaged), err)
 	}
 	m.written = b
 	return m, nil

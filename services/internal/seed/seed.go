@@ -38,6 +38,13 @@ const (
 	roleFile = "secret.key" // in a role's folder: its secrets, where the seed is not
 )
 
+var (
+	// ErrMissing says that a file with secrets is not where it was looked for.
+	ErrMissing = errors.New("the key is missing")
+	// ErrDamaged says that a file with secrets is not as long as it was made.
+	ErrDamaged = errors.New("the key is damaged: put it back from the backup")
+)
+
 // Open reads the seed in folder, or makes one.
 func Open(folder string) (Seed, error) {
 	path := filepath.Join(folder, File)
@@ -46,7 +53,7 @@ func Open(folder string) (Seed, error) {
 		return s, err
 	}
 	if stores, _ := filepath.Glob(filepath.Join(folder, "*.db")); len(stores) > 0 {
-		return nil, fmt.Errorf("%s is missing, but there are stores: restore it from the backup", path)
+		return nil, fmt.Errorf("%w: %s is not there, but there are stores: restore it from the backup", ErrMissing, path)
 	}
 	s = make([]byte, ed25519.SeedSize)
 	_, _ = rand.Read(s) // never fails
@@ -85,7 +92,10 @@ func At(data string) string {
 func readSecret(path string, sizes ...int) ([]byte, error) {
 	b, err := os.ReadFile(path)
 	if err == nil && !slices.Contains(sizes, len(b)) {
-		err = fmt.Errorf("%s: %d bytes, want %d", path, len(b), sizes[0])
+		err = fmt.Errorf("%w: %s: %d bytes, want %d", ErrDamaged, path, len(b), sizes[0])
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: %w", ErrMissing, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading a secret: %w", err)

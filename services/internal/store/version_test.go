@@ -150,17 +150,32 @@ func TestAFailedMigrationLeavesTheStoreAsItWas(t *testing.T) {
 	}
 }
 
-// TestKeepTime: a store is written by one kind of clock for ever.
-func TestKeepTime(t *testing.T) {
+// TestAStoreStaysWithItsClock: a store is written by one kind of clock for ever, and one
+// that has a version and no clock by neither.
+func TestAStoreStaysWithItsClock(t *testing.T) {
+	is := func(e store.Engine, simulated bool) error {
+		return e.View(t.Context(), func(tx store.Tx) error { return store.CheckTime(tx, simulated) })
+	}
 	for _, simulated := range []bool{false, true} {
-		e := stale(t, store.Schema{})
-		for range 2 {
-			if err := store.KeepTime(t.Context(), e, simulated); err != nil {
-				t.Fatal(err)
-			}
+		e, err := bolt.Open(filepath.Join(t.TempDir(), "db"), bolt.Options{})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if err := store.KeepTime(t.Context(), e, !simulated); !errors.Is(err, store.ErrOtherTime) {
+		t.Cleanup(func() { _ = e.Close() })
+		if err := is(e, simulated); err != nil {
+			t.Errorf("a new one is answered %v", err)
+		}
+		if err := store.Migrate(t.Context(), e, store.Schema{}, store.NoteTime(simulated)); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(store.Migrate(t.Context(), e, store.Schema{}, store.NoteTime(!simulated)), is(e, simulated)); err != nil {
+			t.Error(err)
+		}
+		if err := is(e, !simulated); !errors.Is(err, store.ErrOtherTime) {
 			t.Errorf("another clock is answered %v", err)
+		}
+		if err := is(stale(t, store.Schema{}), simulated); !errors.Is(err, store.ErrOtherTime) {
+			t.Errorf("one that does not say is answered %v", err)
 		}
 	}
 }

@@ -22,10 +22,11 @@ import (
 // go on if that is whole.
 func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, error) {
 	src := s.feeds[r.name]
-	if err := store.Migrate(ctx, s.engines[r.name], r.schema, s.keeper.Made); err != nil {
+	if err := store.Migrate(ctx, s.engines[r.name], r.schema, s.keeper.Made, store.NoteTime(s.Clock.Simulated())); err != nil {
 		return nil, err
 	}
-	if err := store.KeepTime(ctx, s.engines[r.name], s.Clock.Simulated()); errors.Is(err, store.ErrOtherTime) {
+	err := s.engines[r.name].View(ctx, func(tx store.Tx) error { return store.CheckTime(tx, s.Clock.Simulated()) })
+	if errors.Is(err, store.ErrOtherTime) {
 		return nil, fmt.Errorf("%w: %s", err, clock.Doubt(s.config.Data, s.Clock.Simulated()))
 	} else if err != nil {
 		return nil, err

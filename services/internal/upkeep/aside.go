@@ -9,6 +9,7 @@ import (
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/intact"
+	"github.com/duban-project/duban/services/internal/marks"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -50,6 +51,14 @@ func bookmarks(ctx context.Context, engine store.Engine, role string, read []int
 		wrong("the store does not say of which version it is")
 	}
 	return engine.View(ctx, func(tx store.Tx) error {
+		for row, err := range tx.Scan(store.VersionBucket, nil, nil) {
+			if err != nil {
+				return fmt.Errorf("reading %s: %w", store.VersionBucket, err)
+			}
+			if !store.Says(row.Key) {
+				wrong(fmt.Sprintf("%s has under %q what nobody reads", store.VersionBucket, row.Key))
+			}
+		}
 		bucket := role + ".cursors"
 		for row, err := range tx.Scan(bucket, nil, nil) {
 			if err != nil {
@@ -68,6 +77,23 @@ func bookmarks(ctx context.Context, engine store.Engine, role string, read []int
 		}
 		return unread(tx, read, r.Entries, wrong)
 	})
+}
+
+// noted holds the length of a role's log against what lies beside its store: what a start
+// would hold the log for. What waits to be taken over counts, as it does then.
+func (k *checking) noted(role, origin string, r *fsck.Report) error {
+	keeper, err := intact.Open(home(k.config, role))
+	if errors.Is(err, marks.ErrDamaged) {
+		adding(r)(err.Error())
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if what := keeper.Shorter(role, origin, r.Entries+r.Waiting); what != "" {
+		adding(r)(what)
+	}
+	return nil
 }
 
 // adding adds findings of no entry to a report.
@@ -109,10 +135,7 @@ func timely(tx store.Tx, folder string) error {
 	if err != nil {
 		return err
 	}
-	simulated, noted, err := store.Simulated(tx)
-	if err == nil && noted && simulated != marked {
-		err = store.ErrOtherTime
-	}
+	err = store.CheckTime(tx, marked)
 	if errors.Is(err, store.ErrOtherTime) {
 		err = fmt.Errorf("%w: %s", err, clock.Doubt(folder, marked))
 	}

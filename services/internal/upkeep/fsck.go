@@ -19,6 +19,7 @@ import (
 	ballots "github.com/duban-project/duban/services/evaluation/recheck"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/recheck"
+	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/intact"
 	"github.com/duban-project/duban/services/internal/seed"
@@ -31,7 +32,8 @@ import (
 // run, of one process or of several. It reports each role, also one whose file is
 // damaged, and after federation each mirror as package recheck names it. It answers
 // how many files no record names, 0 if a store is damaged, and changes nothing. If c
-// names no installation, the data do.
+// names no installation, the data do. It fails with store.ErrVersion if nothing is wrong but
+// that stores are of another version, and goes on with the others first.
 func Fsck(ctx context.Context, c suite.Config, report func(role string, r fsck.Report)) (orphans uint64, err error) {
 	s, err := seed.Find(c.Data)
 	if err != nil {
@@ -46,7 +48,12 @@ func fsckRoles(ctx context.Context, c suite.Config, wanted []string, of func(rol
 	if c, err = named(ctx, c, wanted); err != nil {
 		return 0, err
 	}
-	k := checking{config: c, report: report, files: map[string]*fsck.Files{}, whole: true}
+	k := checking{config: c, files: map[string]*fsck.Files{}, whole: true}
+	wrong := uint64(0)
+	k.report = func(role string, r fsck.Report) {
+		wrong += r.Wrong
+		report(role, r)
+	}
 	if k.read, err = readings(ctx, c, wanted); err != nil {
 		return 0, err
 	}
@@ -59,6 +66,12 @@ func fsckRoles(ctx context.Context, c suite.Config, wanted []string, of func(rol
 			return 0, fmt.Errorf("%s: %w", role, err)
 		}
 	}
+	if uint64(len(k.others)) == wrong { // nothing else is wrong
+		err = errors.Join(k.others...)
+	}
+	if err != nil {
+		return 0, err
+	}
 	return k.orphans(ctx)
 }
 
@@ -67,7 +80,8 @@ type checking struct {
 	config suite.Config
 	report func(role string, r fsck.Report)
 	files  map[string]*fsck.Files // by the folder that has them
-	whole  bool                   // no store is damaged
+	whole  bool                   // no store is damaged, or of another version
+	others []error                // of stores of another version
 	read   map[string][]intact.Reading
 
 	first     string // the first role whose store says by which clock it is written
@@ -85,6 +99,9 @@ func (k *checking) role(ctx context.Context, role string, s seed.Role) error {
 	}
 	if lost(err) {
 		k.whole = false
+		if errors.Is(err, store.ErrVersion) {
+			k.others = append(k.others, fmt.Errorf("%s: %w", role, err))
+		}
 		k.report(role, damaged(err))
 		return nil
 	}
@@ -116,11 +133,11 @@ func (k *checking) orphans(ctx context.Context) (all uint64, err error) {
 	return all, nil
 }
 
-// lost says whether the error is that a store is damaged, missing or not to be read:
+// lost says whether the error is that a store is damaged, missing, of another version or not to be read:
 // that is of this store alone, and the others can be checked.
 func lost(err error) bool {
 	var path *fs.PathError
-	return errors.Is(err, bolt.ErrDamaged) || errors.As(err, &path)
+	return errors.Is(err, bolt.ErrDamaged) || errors.Is(err, store.ErrVersion) || errors.As(err, &path)
 }
 
 // damaged is the report on a store of which nothing more can be said.
@@ -160,7 +177,7 @@ func (k *checking) store(ctx context.Context, role string, s seed.Role) (report 
 	if report, err = fsck.Check(ctx, engine, expect); err != nil {
 		return report, err
 	}
-	err = errors.Join(bookmarks(ctx, engine, role, k.read[role], &report), k.clock(ctx, engine, role, &report))
+	err = errors.Join(bookmarks(ctx, engine, role, k.read[role], &report), k.clock(ctx, engine, role, &report), k.noted(role, k.config.Origin(role, era), &report))
 	return report, err
 }
 
@@ -238,6 +255,9 @@ func versioned(ctx context.Context, c suite.Config, role string) (store.Engine, 
 
 func open(ctx context.Context, c suite.Config, role string, how func(path string) (store.Engine, error)) (store.Engine, error) {
 	engine, err := how(filepath.Join(home(c, role), role+".db"))
+	if errors.Is(err, bolt.ErrBusy) {
+		return nil, fmt.Errorf("%w: what runs on the data is to be stopped first: %w", config.ErrWrong, err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,9 @@ import (
 // bootstrapID is the id of the one key that no one holds.
 const bootstrapID = "bootstrap"
 
+// dead stands for the digest of the bootstrap key that nobody can use any more.
+const dead = "dead"
+
 // unshown has a row while nobody has been shown the bootstrap key.
 const unshown = "bootstrap.unshown"
 
@@ -161,7 +164,7 @@ func (s *Service) administrator(tx *change.Tx, unit, display string, role access
 // bury kills the bootstrap key for good: what is left matches no digest.
 func (s *Service) bury(tx *change.Tx) error {
 	return errors.Join(
-		tx.Put(digests, []byte(bootstrapID), []byte("dead")),
+		tx.Put(digests, []byte(bootstrapID), []byte(dead)),
 		tx.Delete(unshown, []byte(bootstrapID)),
 	)
 }

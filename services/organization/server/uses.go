@@ -93,10 +93,17 @@ func (u *uses) last(tx store.Tx, id string) (string, error) {
 	return last.day, err
 }
 
+func parseUse(row []byte) (last use, err error) {
+	_, err = fmt.Sscanf(string(row), "%s %d", &last.day, &last.calls)
+	return last, err
+}
+
+func (u use) row() []byte { return fmt.Appendf(nil, "%s %d", u.day, u.calls) }
+
 func readUse(tx store.Tx, id string) (last use, err error) {
 	row, there, err := store.Seek(tx, usage, []byte(id))
 	if there {
-		_, err = fmt.Sscanf(string(row), "%s %d", &last.day, &last.calls)
+		last, err = parseUse(row)
 	}
 	if err != nil {
 		return last, fmt.Errorf("reading the uses of a key: %w", err)
@@ -137,7 +144,7 @@ func (u *uses) write(ctx context.Context, in store.Engine) error {
 	}
 	err := in.Update(ctx, func(tx store.Tx) error {
 		for id, last := range all {
-			if err := tx.Put(usage, []byte(id), fmt.Appendf(nil, "%s %d", last.day, last.calls)); err != nil {
+			if err := tx.Put(usage, []byte(id), last.row()); err != nil {
 				return err
 			}
 		}

@@ -71,6 +71,7 @@ var Schema = store.Schema{
 		"duban.rectification.v1.Inspection": {"unit"},
 	},
 	Buckets: []string{announced.Bucket("rectification"), archived.Bucket("rectification"), closedBucket, cursorsBucket},
+	Forms:   map[string]store.Form{announced.Bucket("rectification"): announced.Form},
 }
 
 // New returns the service that writes in book. Of campaigns that are published or

@@ -191,6 +191,21 @@ func (c *check) buckets() error {
 	return nil
 }
 
+// forms names the rows that are none of those that the service writes.
+func (c *check) forms() error {
+	for _, name := range slices.Sorted(maps.Keys(c.expect.Schema.Forms)) {
+		for row, err := range c.tx.Scan(name, nil, nil) {
+			if err != nil {
+				return fmt.Errorf("reading the bucket %q: %w", name, err)
+			}
+			if !c.expect.Schema.Forms[name](row.Key, row.Value) {
+				c.wrong(None, "", "%s has under %q what the service does not write", name, row.Key)
+			}
+		}
+	}
+	return nil
+}
+
 // known are the buckets that hold no records.
 func (c *check) known() map[string]bool {
 	known := map[string]bool{

@@ -121,7 +121,7 @@ func attach(path string, o Options, how bbolt.Options) (*engine, error) {
 		db, err = bbolt.Open(path, 0o600, &how)
 	}
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("opening %s: another process holds it: %w", path, err)
+		return nil, fmt.Errorf("opening %s: %w: %w", path, ErrBusy, err)
 	}
 	var system syscall.Errno
 	if err != nil && !errors.As(err, &system) { // bbolt's own: it is no database of its

@@ -18,6 +18,9 @@ import (
 // what they should be. Only a backup helps.
 var ErrDamaged = errors.New("the file itself is damaged")
 
+// ErrBusy says that a file cannot be opened because it is open elsewhere.
+var ErrBusy = errors.New("another process holds it")
+
 // Inspect opens the file at path, which MUST be there, for a check of data that
 // nobody uses, and looks at how its pages lead to each other. Where a damaged page makes bbolt panic, or the memory that the file
 // is mapped into fault, its engine answers ErrDamaged with the name of the file;
