@@ -244,7 +244,10 @@ type WorkItem struct {
 	DaysLeft int32 `protobuf:"varint,7,opt,name=days_left,json=daysLeft,proto3" json:"days_left,omitempty"`
 	// How pressing it is.
 	Light WorkItem_Light `protobuf:"varint,8,opt,name=light,proto3,enum=duban.aggregation.v1.WorkItem_Light" json:"light,omitempty"`
-	// Who can do it: whoever holds one of the roles on the unit. A report that is
+	// Who can do it: whoever holds one of the roles on the unit, but for whom the record
+	// itself says no: once a complaint is accepted its desk acts by who is responsible
+	// alone, and who issued a round's codes does not tally it. Feeds do not name persons,
+	// so that all who hold the roles are asked. A report that is
 	// owed is sent by the unit's machines (REPORTER); its clerks, leaders and head
 	// see to it.
 	Roles []v1.Role `protobuf:"varint,9,rep,packed,name=roles,proto3,enum=duban.access.v1.Role" json:"roles,omitempty"`
