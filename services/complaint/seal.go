@@ -58,18 +58,6 @@ func Shown(c *complaintv1.Complaint) *complaintv1.Complaint {
 	return shown
 }
 
-// Assignment is an open complaint as the unit that it is assigned to knows it: not who
-// at the desk did what, and if identity is withheld (要求保密), not how it came, who took
-// it in and whether a name was given.
-func Assignment(c *complaintv1.Complaint) *complaintv1.Complaint {
-	shown := proto.CloneOf(c)
-	shown.RejectedBy, shown.AssignedBy, shown.RepliedBy, shown.ClosedBy = "", "", "", ""
-	if c.GetWithholdIdentity() {
-		shown.RealName, shown.Channel, shown.Intake = false, complaintv1.Complaint_CHANNEL_UNSPECIFIED, ""
-	}
-	return shown
-}
-
 // Join undoes Part.
 func Join(open, content *complaintv1.Complaint) *complaintv1.Complaint {
 	whole := proto.CloneOf(open)

@@ -28,6 +28,7 @@ var (
 	ErrIssuerEvaluated = fault.Of(evaluationv1.Reason_REASON_CREDENTIAL_ISSUER_INVOLVED)
 	ErrEvaluatedActs   = fault.Of(evaluationv1.Reason_REASON_ROUND_EVALUATED_INVOLVED)
 	ErrTallierPublish  = fault.Of(evaluationv1.Reason_REASON_ROUND_PUBLISHER_INVOLVED)
+	ErrIssuerCounts    = fault.Of(evaluationv1.Reason_REASON_ROUND_ISSUER_INVOLVED)
 	ErrFigureBehind    = fault.Of(evaluationv1.Reason_REASON_ROUND_FIGURE_PENDING)
 	ErrCodeMalformed   = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_MALFORMED)
 	ErrCodeUnknown     = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_UNKNOWN)

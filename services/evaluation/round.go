@@ -123,8 +123,17 @@ func Evaluated(r *evaluationv1.Round, standing [][]string) bool {
 	})
 }
 
-// Issue notes that n codes were issued to the group of that code.
-func Issue(r *evaluationv1.Round, group string, n int, now time.Time) (*evaluationv1.Round, error) {
+// Codes are what is asked for of a group's codes (发放投票码).
+type Codes struct {
+	// By is who issues them (发码人).
+	By string
+	// Group is the group's code, and Count how many there are to be.
+	Group string
+	Count int
+}
+
+// Issue notes that codes were issued, and by whom.
+func Issue(r *evaluationv1.Round, asked Codes, now time.Time) (*evaluationv1.Round, error) {
 	r, err := moved(r, Issuing)
 	if err != nil {
 		return nil, err
@@ -132,15 +141,17 @@ func Issue(r *evaluationv1.Round, group string, n int, now time.Time) (*evaluati
 	if w, err := windowOf(r); err != nil || w.over(now) {
 		return nil, ErrWindowOver
 	}
-	i := GroupAt(r, group)
+	i := GroupAt(r, asked.Group)
 	if i < 0 {
 		return nil, ErrGroupInvalid.With("limit", strconv.Itoa(Credentials)).At("group", "本轮没有该评议主体", "is not a group of the round")
 	}
 	g := r.GetGroups()[i]
-	if left := int(g.GetCredentials() - g.GetIssued()); n > left {
+	if left := int(g.GetCredentials() - g.GetIssued()); asked.Count > left {
 		return nil, ErrCredentialLimit.With("left", strconv.Itoa(left)).At("count", "超过尚可发放的数量", "is more than are left")
 	}
-	g.Issued += int32(n)
+	if g.Issued += int32(asked.Count); !slices.Contains(r.GetIssuers(), asked.By) {
+		r.Issuers = append(r.Issuers, asked.By)
+	}
 	return r, nil
 }
 
@@ -158,9 +169,10 @@ func Taking(r *evaluationv1.Round, now time.Time) error {
 	return nil
 }
 
-// Close ends the casting. cast counts the ballots by the places of their groups.
-// A round closes early only if no code is left that could still be cast.
-func Close(r *evaluationv1.Round, cast []int32, now time.Time) (*evaluationv1.Round, error) {
+// Close ends the casting for who. cast counts the ballots by the places of their groups.
+// A round closes early only if no code is left that could still be cast, and not for who
+// issued codes: they could have cast them all.
+func Close(r *evaluationv1.Round, cast []int32, who string, now time.Time) (*evaluationv1.Round, error) {
 	r, err := moved(r, Closing)
 	if err != nil {
 		return nil, err
@@ -171,7 +183,10 @@ func Close(r *evaluationv1.Round, cast []int32, now time.Time) (*evaluationv1.Ro
 		issued += g.GetIssued()
 		left += g.GetIssued() - g.GetCast()
 	}
-	if w, err := windowOf(r); err != nil || !w.over(now) && (left > 0 || issued == 0) {
+	switch w, err := windowOf(r); {
+	case err == nil && !w.over(now) && slices.Contains(r.GetIssuers(), who):
+		return nil, ErrIssuerCounts
+	case err != nil, !w.over(now) && (left > 0 || issued == 0):
 		return nil, ErrWindowRunning
 	}
 	r.CloseTime = timestamppb.New(now)

@@ -52,11 +52,14 @@ func Read(m *evaluationv1.Measure, numerator, denominator int64) *evaluationv1.M
 var percent = &evaluationv1.Rounding{Mode: evaluationv1.Rounding_MODE_HALF_UP, Digits: 1}
 
 // Tally makes a result for every unit rated, out of what was counted and of what
-// there is beside it (计票).
+// there is beside it (计票). Who issued codes of it MUST NOT be who tallies it.
 func Tally(r *evaluationv1.Round, c *Count, beside Beside, now time.Time) (*evaluationv1.Round, []*evaluationv1.Result, error) {
 	r, err := moved(r, Tallying)
 	if err != nil {
 		return nil, nil, err
+	}
+	if slices.Contains(r.GetIssuers(), beside.By) {
+		return nil, nil, ErrIssuerCounts
 	}
 	for i, g := range r.GetGroups() {
 		if g.GetCast() != c.cast[i] {

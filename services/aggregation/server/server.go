@@ -85,7 +85,7 @@ func New(book *change.Book, directory Directory, feeds feedv1.FeedServiceClient,
 	s := &Service{book: book, directory: directory}
 	s.Ledger = dues.New(book, directory, days)
 	s.Desk = desk.New(book, kept{directory, s}, s.Ledger, s.hearCampaigns)
-	s.Urging = urging.New(book, directory, s.Ledger, shown)
+	s.Urging = urging.New(book, directory, s.Ledger, s.shown)
 	s.targets = change.Kind[*aggregationv1.Target]{Book: book, Unit: (*aggregationv1.Target).GetUnit, Over: true}
 	s.followers = newFollowers(book, feeds, services)
 	for _, f := range s.followers {

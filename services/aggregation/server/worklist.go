@@ -7,7 +7,6 @@ import (
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation/sheet"
 	"github.com/duban-project/duban/services/aggregation/worklist"
@@ -131,18 +130,18 @@ func (d *reading) lit(items iter.Seq2[*worklist.Item, error]) iter.Seq2[*worklis
 	}
 }
 
-// shown says whether the caller may know of the item. Of complaints only those
-// hear who may read them, and portals of nothing: what is to be done is about
-// drafts and plans.
-func shown(access *authz.Access, item *worklist.Item) bool {
-	return access.Inside(item.GetUnit()) && (!worklist.Complains(item) || access.Holds(item.GetUnit(), readers...))
+// shown says whether the caller may know of the item.
+func (s *Service) shown(access *authz.Access, item *worklist.Item) bool {
+	return worklist.Shown(access, s.directory.Heir, item)
 }
 
-// keep says whether the list has the item for the caller.
+// keep says whether the list has the item for the caller, and leaves out of it what is kept
+// for that alone.
 func (d *reading) keep(item *worklist.Item) (*worklist.Item, bool, error) {
-	if !shown(d.tx.Access, item) {
+	if !d.shown(d.tx.Access, item) {
 		return item, false, nil
 	}
+	item.Concerned = ""
 	if d.req.GetParent() == mine && !d.req.GetBeneath() && !d.falls(item) {
 		return item, false, nil
 	}
@@ -152,11 +151,6 @@ func (d *reading) keep(item *worklist.Item) (*worklist.Item, bool, error) {
 	}
 	item.Urge = urge
 	return item, d.filter.Match(item), nil
-}
-
-// readers are who reads complaints, as the contract of their service says.
-var readers = []accessv1.Role{
-	accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_CLERK,
 }
 
 // falls says whether the item falls to the caller: by a role on exactly its unit,

@@ -115,17 +115,6 @@ func Owed(unit, form, period, since, due string) *Item {
 	return &Item{Unit: unit, Owner: unit, Subject: subject, Action: action, DueDate: due, SinceDate: since, Roles: duties[action].roles}
 }
 
-// Complains says whether the item is about a complaint.
-func Complains(item *Item) bool {
-	switch item.GetAction() {
-	case aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT,
-		aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT, aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT:
-		return true
-	default:
-		return false
-	}
-}
-
 // Below says whether the record that the item is about is an installation's below.
 func Below(item *Item) bool { return strings.HasPrefix(item.GetSubject(), "installations/") }
 
@@ -229,8 +218,8 @@ func round(r *evaluationv1.Round) []*Item {
 	return ask(r, r.GetOwner(), "", action, due)
 }
 
-// complaint asks the desk to decide, to assign and to close, and who it is
-// assigned to for the answer. A sealed case is in no list: who may know of it only its own
+// complaint asks the desk to decide, to assign and to close, of which who belongs to the
+// unit concerned is not to hear, and who it is assigned to for the answer. A sealed case is in no list: who may know of it only its own
 // service can say.
 func complaint(c *complaintv1.Complaint) []*Item {
 	if c.GetSealed() || c.GetAboutHead() || c.GetType() == complaintv1.Complaint_TYPE_REPORT {
@@ -238,9 +227,9 @@ func complaint(c *complaintv1.Complaint) []*Item {
 	}
 	switch c.GetState() {
 	case complaintv1.Complaint_STATE_RECEIVED:
-		return ask(c, c.GetDesk(), "", aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, c.GetDecideDue().GetDate())
+		return atDesk(c, aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, c.GetDecideDue().GetDate())
 	case complaintv1.Complaint_STATE_ACCEPTED:
-		return ask(c, c.GetDesk(), "", aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT, c.GetFinishDue().GetDate())
+		return atDesk(c, aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT, c.GetFinishDue().GetDate())
 	case complaintv1.Complaint_STATE_INVESTIGATING:
 		unit := c.GetAssignedUnit()
 		if unit == "" {
@@ -248,10 +237,19 @@ func complaint(c *complaintv1.Complaint) []*Item {
 		}
 		return ask(c, unit, "", aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT, c.GetFinishDue().GetDate())
 	case complaintv1.Complaint_STATE_REPLIED:
-		return ask(c, c.GetDesk(), "", aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT, "")
+		return atDesk(c, aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT, "")
 	default:
 		return nil
 	}
+}
+
+// atDesk is what a complaint asks of its desk.
+func atDesk(c *complaintv1.Complaint, action aggregationv1.WorkItem_Action, due string) []*Item {
+	items := ask(c, c.GetDesk(), "", action, due)
+	for _, item := range items {
+		item.Concerned = c.GetUnit()
+	}
+	return items
 }
 
 func report(r *aggregationv1.Report) []*Item {

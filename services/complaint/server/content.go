@@ -10,6 +10,7 @@ import (
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/portal"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -96,15 +97,16 @@ func (s *Service) part(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv
 }
 
 // shown is the complaint as answers have it, which say whether its content is lost.
-// Who does not see the desk is shown what the unit that it is assigned to may know.
-func shown(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+// Who has no say at the desk of an open one, or belongs to the unit that it is about, is
+// shown what the unit that it is assigned to may know.
+func (s *Service) shown(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	answer := complaint.Shown(c)
 	switch {
 	case c.GetSealed():
-	case tx.Access.Sees(c.GetDesk()):
+	case s.mayHeed(tx, c) == nil:
 		return answer, nil
 	default:
-		return complaint.Assignment(answer), nil
+		return portal.Assigned(answer), nil
 	}
 	_, err := sealed(tx, c)
 	if errors.Is(err, complaint.ErrContentMissing) {
@@ -134,7 +136,7 @@ func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Compla
 		if c, err = kind.Put(tx, c); err != nil {
 			return nil, err
 		}
-		return shown(tx, c)
+		return s.shown(tx, c)
 	}, options...)
 }
 

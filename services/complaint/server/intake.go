@@ -100,7 +100,7 @@ func (s *Service) taken(tx *change.Tx, req filing, in complaint.Intake) (*compla
 // desk routes a complaint. Who takes in a sealed case must have no part in it.
 func (s *Service) desk(tx *change.Tx, c *complaintv1.Complaint) (string, error) {
 	if s.bench.active(c.GetUnit()) == nil {
-		return "", complaint.ErrUnitUnknown.At("complaint.unit", "单位不存在或已撤并", "is not an active unit")
+		return "", s.unknown(c.GetUnit())
 	}
 	desk, err := complaint.Desk(c, s.bench)
 	switch {
@@ -112,6 +112,17 @@ func (s *Service) desk(tx *change.Tx, c *complaintv1.Complaint) (string, error) 
 		return "", complaint.ErrTakerInvolved.With("channel", s.called(desk))
 	}
 	return desk, nil
+}
+
+// unknown is the refusal of a unit that gets no new cases, and says which one it was merged
+// into: names of units are public, and whoever complains is to know about whom to.
+func (s *Service) unknown(unit string) error {
+	heir := s.Tree.Heir(unit)
+	if heir == unit || s.bench.active(heir) == nil {
+		return complaint.ErrUnitUnknown.At("complaint.unit", "单位不存在或已撤并", "is not an active unit")
+	}
+	called := s.called(heir) + " (" + heir + ")"
+	return complaint.ErrUnitUnknown.At("complaint.unit", "已并入 "+called+"，请填写该单位", "was merged into "+called+": name that unit")
 }
 
 // called is what people call the unit.

@@ -54,13 +54,19 @@ var errDisk = errors.New("the disk is gone")
 
 func (broken) Get(string, []byte) ([]byte, error) { return nil, errDisk }
 
+// flat is a tree in which no unit was merged into another.
+type flat struct{ Tree }
+
+func (flat) Heir(unit string) string { return unit }
+
 // TestAStoreThatCannotBeReadLosesNoCase: nor does a case seem to be in order.
 func TestAStoreThatCannotBeReadLosesNoCase(t *testing.T) {
 	tx := &change.Tx{Tx: broken{}, Access: &authz.Access{Method: &authz.Method{Rule: &accessv1.Rule{Public: true}}}}
-	if c, err := shown(tx, &complaintv1.Complaint{Sealed: true}); !errors.Is(err, errDisk) {
+	s := &Service{Parts: Parts{Tree: flat{}}}
+	if c, err := s.shown(tx, &complaintv1.Complaint{Sealed: true}); !errors.Is(err, errDisk) {
 		t.Errorf("a sealed case: %v, %v", c, err)
 	}
-	if c, err := shown(tx, &complaintv1.Complaint{}); err != nil || c.GetUnreadable() {
+	if c, err := s.shown(tx, &complaintv1.Complaint{}); err != nil || c.GetUnreadable() {
 		t.Errorf("an open case: %v, %v", c, err)
 	}
 }

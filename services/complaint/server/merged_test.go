@@ -1,7 +1,11 @@
 package server_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
+
+	"google.golang.org/grpc/status"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -63,6 +67,38 @@ func TestTheHeirOfTheAccusedHearsNothing(t *testing.T) {
 	refused[*complaintv1.Complaint](t, complaint.ErrOfficerWanted)(desk.AssignComplaint(t.Context(), assignPerson(fresh, involved["from the heir"].Name)))
 	suitetest.OK[*complaintv1.Complaint](t)(desk.TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: accepted}))
 	p.opens(p.officer, accepted)
+}
+
+// Who complains about a unit that was merged is told which one it is now, through as many
+// mergers as there were, and complains about that.
+func TestWhoComplainsOfAMergedUnitIsToldItsHeir(t *testing.T) {
+	p := newPlace(t)
+	between := p.Unit("between", p.district, organizationv1.Unit_KIND_SCHOOL)
+	heir := p.Unit("heir", p.district, organizationv1.Unit_KIND_SCHOOL)
+	p.merge(p.school, between)
+	p.merge(between, heir)
+	filing := p.about(p.school, complaintv1.Complaint_TYPE_COMPLAINT)
+	submit := func() error {
+		_, err := p.Complaint("").SubmitComplaint(t.Context(), &complaintv1.SubmitComplaintRequest{Complaint: &complaintv1.Complaint{
+			Type: filing.GetComplaint().GetType(), Unit: filing.GetComplaint().GetUnit(), Text: "内容",
+		}})
+		return err
+	}
+	err := submit()
+	refused[*complaintv1.Complaint](t, complaint.ErrUnitUnknown)(nil, err)
+	if said := fmt.Sprint(status.Convert(err).Details()); !strings.Contains(said, "("+heir+")") {
+		t.Errorf("refused with %s", said)
+	}
+	filing.Complaint.Unit = heir
+	if err := submit(); err != nil {
+		t.Errorf("about the heir: %v", err)
+	}
+	suitetest.OK[*organizationv1.Unit](t)(p.Organization(p.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: heir}))
+	p.CatchUp()
+	filing.Complaint.Unit = p.school
+	if err := submit(); strings.Contains(fmt.Sprint(status.Convert(err).Details()), heir) {
+		t.Errorf("about one whose heir is archived: %v", err)
+	}
 }
 
 // What is ordered of a unit that was merged is entered with its heir.

@@ -104,7 +104,7 @@ var Schema = store.Schema{
 // New returns the service that writes in book.
 func New(book *change.Book, parts Parts) *Service {
 	s := &Service{Parts: parts, book: book, bench: bench{parts.Tree, book.Today}}
-	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear, Show: shown}
+	s.cases = change.Kind[*complaintv1.Complaint]{Book: book, May: s.mayHear, Show: s.shown}
 	s.owned, s.answerable, s.readable, s.heritable = s.cases, s.cases, s.cases, s.cases
 	s.owned.May, s.answerable.May, s.readable.May, s.heritable.May = s.mayLead, s.mayAnswer, s.mayRead, s.mayInherit
 	s.openings = change.Kind[*complaintv1.Opening]{Book: book, Unit: (*complaintv1.Opening).GetDesk}

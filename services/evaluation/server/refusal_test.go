@@ -112,6 +112,11 @@ func TestEveryRefusal(t *testing.T) {
 			_, err := w.Evaluation(w.head.Key).PublishRound(ctx, &evaluationv1.PublishRoundRequest{Name: open})
 			return err
 		}},
+		{"ROUND_ISSUER_INVOLVED", func() error {
+			w.Grant(w.registrar.Name, w.bureau, accessv1.Role_ROLE_LEADER)
+			_, err := registrar.TallyRound(ctx, &evaluationv1.TallyRoundRequest{Name: open})
+			return err
+		}},
 		{"ROUND_PUBLISHER_INVOLVED", func() error {
 			leader := w.Evaluation(w.leader.Key)
 			suitetest.OK[*evaluationv1.Round](t)(leader.TallyRound(ctx, &evaluationv1.TallyRoundRequest{Name: open}))

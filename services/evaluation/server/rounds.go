@@ -137,7 +137,7 @@ func (s *Service) issue(tx *change.Tx, r *evaluationv1.Round, req *evaluationv1.
 	if evaluation.Evaluated(r, s.standing(tx)) {
 		return nil, evaluation.ErrIssuerEvaluated
 	}
-	r, err := evaluation.Issue(r, req.GetGroup(), int(req.GetCount()), tx.Now)
+	r, err := evaluation.Issue(r, evaluation.Codes{By: tx.Access.Principal.Name, Group: req.GetGroup(), Count: int(req.GetCount())}, tx.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,7 @@ func (s *Service) CloseRound(ctx context.Context, req *evaluationv1.CloseRoundRe
 		if err != nil {
 			return nil, err
 		}
-		closed, err := evaluation.Close(r, count.Cast(), tx.Now)
+		closed, err := evaluation.Close(r, count.Cast(), tx.Access.Principal.Name, tx.Now)
 		if err != nil {
 			return nil, err
 		}

@@ -67,6 +67,29 @@ func TestTheEvaluatedDoNothingButVote(t *testing.T) {
 	}
 }
 
+// TestOnePersonDoesNotMakeAResult: who issues the codes, and casts them all, neither closes
+// the round early nor tallies it, whatever they hold; others do.
+func TestOnePersonDoesNotMakeAResult(t *testing.T) {
+	w := newWorld(t)
+	name := w.open("first")
+	w.Grant(w.registrar.Name, w.bureau, accessv1.Role_ROLE_LEADER)
+	w.current()
+	w.voted(name, "served", 5, "satisfied", "fairly")
+	alone := w.Evaluation(w.registrar.Key)
+	if _, err := alone.CloseRound(t.Context(), &evaluationv1.CloseRoundRequest{Name: name}); reason(err) != "ROUND_ISSUER_INVOLVED" {
+		t.Errorf("who issued closes early: %v", err)
+	}
+	w.closed(name)
+	if _, err := alone.TallyRound(t.Context(), &evaluationv1.TallyRoundRequest{Name: name}); reason(err) != "ROUND_ISSUER_INVOLVED" {
+		t.Errorf("who issued tallies: %v", err)
+	}
+	w.tallied(name)
+	r := suitetest.OK[*evaluationv1.Round](t)(alone.GetRound(t.Context(), &evaluationv1.GetRoundRequest{Name: name}))
+	if got := r.GetIssuers(); len(got) != 1 || got[0] != w.registrar.Name {
+		t.Errorf("issued by %v", got)
+	}
+}
+
 // TestWhoTalliedDoesNotPublish: a second person looks at what is shown, and both stand
 // in the round.
 func TestWhoTalliedDoesNotPublish(t *testing.T) {

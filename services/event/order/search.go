@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"google.golang.org/protobuf/proto"
-	"google.golang.org/protobuf/reflect/protoreflect"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/event"
 	"github.com/duban-project/duban/services/internal/authz"
@@ -201,37 +201,56 @@ func (q Search) want(r row) (*Event, error) {
 	if !event.Wanted(q.Types, e.GetKind()) {
 		return nil, nil
 	}
-	place, err := q.told(r.place, e)
-	if err != nil || !q.may(place, e.GetBody().MessageName()) {
-		return nil, err
-	}
-	if e, err = q.open(place, e); e == nil || err != nil {
+	e, err := q.show(r.place, e)
+	if e == nil || err != nil {
 		return nil, err
 	}
 	return &Event{r.number, r.place, e}, nil
 }
 
-// told is the place for which the reader is told of the resource: not for its unit's
-// sake, if it is about one that they belong to.
-func (q Search) told(p event.Place, e *feedv1.Entry) (event.Place, error) {
+// show is the entry as the reader may read it; nil if they may not. Who belongs to a unit
+// that the resource is about is not told of it for its unit's sake, but for its assignment.
+func (q Search) show(p event.Place, e *feedv1.Entry) (*feedv1.Entry, error) {
 	concerned, err := event.Concerned(e.GetBody())
-	if slices.ContainsFunc(concerned, q.Access.Belongs) {
-		p.Unit = p.Assigned
-	}
-	return p, err
-}
-
-// open is the entry for who sees its place by a portal's role alone: none if its resource is
-// not public, and the resource as portals read it.
-func (q Search) open(p event.Place, e *feedv1.Entry) (*feedv1.Entry, error) {
-	if q.Access.Inside(p.Unit) || p.Assigned != "" && q.Access.Inside(p.Assigned) {
-		return e, nil
-	}
-	body, err := bodyOf(e)
-	if body == nil || err != nil || !portal.Public(body) {
+	if err != nil {
 		return nil, err
 	}
-	return e, e.GetBody().MarshalFrom(portal.Shown(body))
+	involved := slices.ContainsFunc(concerned, q.Access.Belongs)
+	switch roles := event.Readers(e.GetBody().MessageName()); {
+	case !involved && q.may(p.Unit, roles):
+		return q.open(p.Unit, e)
+	case q.may(p.Assigned, roles):
+		return altered(e, portal.Assigned)
+	default:
+		return nil, nil
+	}
+}
+
+// open is the entry for who sees its unit: by a portal's role alone none if its resource is
+// not public, and the resource as portals read it.
+func (q Search) open(unit string, e *feedv1.Entry) (*feedv1.Entry, error) {
+	if q.Access.Inside(unit) {
+		return e, nil
+	}
+	return altered(e, func(body proto.Message) proto.Message {
+		if !portal.Public(body) {
+			return nil
+		}
+		return portal.Shown(body)
+	})
+}
+
+// altered is the entry with what show makes of its resource; nil if that is none.
+func altered(e *feedv1.Entry, show func(proto.Message) proto.Message) (*feedv1.Entry, error) {
+	body, err := bodyOf(e)
+	if body == nil || err != nil {
+		return nil, err
+	}
+	shown := show(body)
+	if shown == nil {
+		return nil, nil
+	}
+	return e, e.GetBody().MarshalFrom(shown)
 }
 
 // within says whether the place lies in the unit asked for.
@@ -240,14 +259,14 @@ func (q Search) within(p event.Place) bool {
 		p.Assigned != "" && slices.Contains(q.Tree.Path(p.Assigned), q.Unit)
 }
 
-// may says whether the reader may read the resource.
-func (q Search) may(p event.Place, message protoreflect.FullName) bool {
-	if p.Unit == "" {
+// may says whether the reader may read resources of the unit that are for those roles, or
+// for all.
+func (q Search) may(unit string, roles []accessv1.Role) bool {
+	if unit == "" {
 		return false
 	}
-	roles := event.Readers(message)
 	if len(roles) == 0 {
-		return q.Access.Sees(p.Unit)
+		return q.Access.Sees(unit)
 	}
-	return q.Access.Holds(p.Unit, roles...) || p.Assigned != "" && q.Access.Holds(p.Assigned, roles...)
+	return q.Access.Holds(unit, roles...)
 }

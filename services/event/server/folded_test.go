@@ -205,7 +205,7 @@ func (s *scene) folded(key string) map[string]*structpb.Struct {
 }
 
 // fields are those of a resource that its entries have.
-func fields(t *testing.T, m proto.Message) map[string]any {
+func fields(t testing.TB, m proto.Message) map[string]any {
 	t.Helper()
 	if m == nil {
 		return (*structpb.Struct)(nil).AsMap()

@@ -1,7 +1,8 @@
 // Package portal says which records third-party portals (第三方平台) may know of, to the
 // services that keep them and to those that tell of them: what a superior has accepted
-// and what is published; and leaves out of answers whom they name. Who is a portal, and
-// what else a caller may see, package authz says.
+// and what is published; and leaves out of answers whom they name. It says as well what
+// those read of a record who know of it by its assignment alone. Who is a portal, and what
+// else a caller may see, package authz says.
 package portal
 
 import (

@@ -244,7 +244,10 @@ type WorkItem struct {
 	DaysLeft int32 `protobuf:"varint,7,opt,name=days_left,json=daysLeft,proto3" json:"days_left,omitempty"`
 	// How pressing it is.
 	Light WorkItem_Light `protobuf:"varint,8,opt,name=light,proto3,enum=duban.aggregation.v1.WorkItem_Light" json:"light,omitempty"`
-	// Who can do it: whoever holds one of the roles on the unit. A report that is
+	// Who can do it: whoever holds one of the roles on the unit, but for whom the record
+	// itself says no: once a complaint is accepted its desk acts by who is responsible
+	// alone, and who issued a round's codes does not tally it. Feeds do not name persons,
+	// so that all who hold the roles are asked. A report that is
 	// owed is sent by the unit's machines (REPORTER); its clerks, leaders and head
 	// see to it.
 	Roles []v1.Role `protobuf:"varint,9,rep,packed,name=roles,proto3,enum=duban.access.v1.Role" json:"roles,omitempty"`
@@ -256,7 +259,10 @@ type WorkItem struct {
 	DaysUntilDue *int32 `protobuf:"varint,12,opt,name=days_until_due,json=daysUntilDue,proto3,oneof" json:"days_until_due,omitempty"`
 	// 发现单位: the unit that found the problem, if it is that one's to decide on; of an
 	// extension, the unit that decides on it.
-	FoundBy       string `protobuf:"bytes,13,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
+	FoundBy string `protobuf:"bytes,13,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
+	// 被反映单位: the unit that a complaint which awaits its desk is about; empty in
+	// answers. Who belongs to it is not shown the item.
+	Concerned     string `protobuf:"bytes,14,opt,name=concerned,proto3" json:"concerned,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -378,6 +384,13 @@ func (x *WorkItem) GetDaysUntilDue() int32 {
 func (x *WorkItem) GetFoundBy() string {
 	if x != nil {
 		return x.FoundBy
+	}
+	return ""
+}
+
+func (x *WorkItem) GetConcerned() string {
+	if x != nil {
+		return x.Concerned
 	}
 	return ""
 }
@@ -825,7 +838,7 @@ var File_duban_aggregation_v1_worklist_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\n" +
-	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa4\x0e\n" +
+	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x0e\n" +
 	"\bWorkItem\x12$\n" +
 	"\x04unit\x18\x01 \x01(\tB\x10²\x19\f责任单位R\x04unit\x12$\n" +
 	"\asubject\x18\x02 \x01(\tB\n" +
@@ -846,7 +859,8 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\x04urge\x18\v \x01(\v2\x1a.duban.aggregation.v1.UrgeB\n" +
 	"²\x19\x06催报R\x04urge\x12;\n" +
 	"\x0edays_until_due\x18\f \x01(\x05B\x10²\x19\f剩余天数H\x00R\fdaysUntilDue\x88\x01\x01\x12\x19\n" +
-	"\bfound_by\x18\r \x01(\tR\afoundBy\"\x91\b\n" +
+	"\bfound_by\x18\r \x01(\tR\afoundBy\x12\x1c\n" +
+	"\tconcerned\x18\x0e \x01(\tR\tconcerned\"\x91\b\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12/\n" +
 	"\x19ACTION_RECEIVE_ASSIGNMENT\x10\x01\x1a\x10ʲ\x19\f签收任务\x12.\n" +

@@ -249,7 +249,9 @@ type Round struct {
 	// 计票人: who tallied it.
 	TalliedBy string `protobuf:"bytes,23,opt,name=tallied_by,json=talliedBy,proto3" json:"tallied_by,omitempty"`
 	// 公布人: who published it, another than who tallied it.
-	PublishedBy   string `protobuf:"bytes,24,opt,name=published_by,json=publishedBy,proto3" json:"published_by,omitempty"`
+	PublishedBy string `protobuf:"bytes,24,opt,name=published_by,json=publishedBy,proto3" json:"published_by,omitempty"`
+	// 发码人: who issued codes of it: they neither close it early nor tally it.
+	Issuers       []string `protobuf:"bytes,25,rep,name=issuers,proto3" json:"issuers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -450,6 +452,13 @@ func (x *Round) GetPublishedBy() string {
 		return x.PublishedBy
 	}
 	return ""
+}
+
+func (x *Round) GetIssuers() []string {
+	if x != nil {
+		return x.Issuers
+	}
+	return nil
 }
 
 // A group of raters in a round.
@@ -1392,7 +1401,7 @@ var File_duban_evaluation_v1_round_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\f\n" +
+	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\f\n" +
 	"\x05Round\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12!\n" +
 	"\x05owner\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x05owner\x120\n" +
@@ -1426,7 +1435,8 @@ const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\x04etag\x18\x16 \x01(\tR\x04etag\x12,\n" +
 	"\n" +
 	"tallied_by\x18\x17 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\ttalliedBy\x120\n" +
-	"\fpublished_by\x18\x18 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\vpublishedBy\"\xbb\x01\n" +
+	"\fpublished_by\x18\x18 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\vpublishedBy\x12'\n" +
+	"\aissuers\x18\x19 \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\aissuers\"\xbb\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\vSTATE_DRAFT\x10\x01\x1a\n" +
