@@ -3,15 +3,12 @@ package server
 import (
 	"context"
 	"errors"
-	"io"
-	"time"
 
 	"google.golang.org/grpc"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/streams"
-	"github.com/duban-project/duban/services/internal/fault"
 )
 
 // stream is what gRPC gives to Replicate.
@@ -20,9 +17,8 @@ type stream = grpc.BidiStreamingServer[federationv1.ReplicateRequest, federation
 // patience is how long a stream may be without a message once it is believed.
 const patience = 3 * federation.Beat
 
-// Replicate implements the RPC. One goroutine reads, one works: what is not taken
-// yet waits in the connection, which so slows the sender down, and nobody else. Streams
-// are bounded by who opens them until they are believed, and then one an installation.
+// Replicate implements the RPC. Streams are bounded by who opens them until they are
+// believed, and then one an installation.
 func (s *Service) Replicate(stream stream) error {
 	ctx, cancel := context.WithCancel(stream.Context())
 	defer cancel()
@@ -31,12 +27,10 @@ func (s *Service) Replicate(stream stream) error {
 		return err
 	}
 	defer known()
-	messages := make(chan *federationv1.ReplicateRequest)
-	ended := make(chan error, 1)
-	go func() { ended <- receive(ctx, stream, messages) }()
-	first, err := s.next(ctx, streams.Greeting, messages, ended, nil)
+	messages := streams.Read(ctx, stream)
+	first, err := messages.Next(ctx, streams.Greeting, nil, s.parts.Stopping)
 	if err != nil {
-		return ending(err)
+		return streams.Ending(err)
 	}
 	session, err := s.greet(ctx, first.GetHello())
 	if err != nil {
@@ -63,65 +57,12 @@ func (s *Service) Replicate(stream stream) error {
 			}
 		}
 		var message *federationv1.ReplicateRequest
-		if message, err = s.next(ctx, patience, messages, ended, replaced); err == nil {
+		if message, err = messages.Next(ctx, patience, replaced, s.parts.Stopping); err == nil {
 			s.streams.Speaks(ctx, session.name, s.book.Clock())
 			answer, err = session.handle(ctx, message)
 		}
 	}
-	return ending(err)
-}
-
-// ending is how a stream ends: what the other side did is no error of ours.
-func ending(err error) error {
-	switch {
-	case errors.Is(err, io.EOF):
-		return nil
-	case errors.Is(err, errBroken):
-		return federation.ErrStreamEnded
-	default:
-		return err
-	}
-}
-
-// errBroken says that the connection broke, in whatever way.
-var errBroken = errors.New("the stream broke off")
-
-func receive(ctx context.Context, stream stream, messages chan<- *federationv1.ReplicateRequest) error {
-	for {
-		m, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return io.EOF
-		}
-		if fault.As(err) != nil {
-			return err // what came is no message
-		}
-		if err != nil {
-			return errBroken
-		}
-		select {
-		case messages <- m:
-		case <-ctx.Done():
-			return errBroken
-		}
-	}
-}
-
-// next waits for a message, as long as patience lasts. All streams are over when the
-// process stops.
-func (s *Service) next(ctx context.Context, patience time.Duration, messages <-chan *federationv1.ReplicateRequest, ended <-chan error, replaced <-chan struct{}) (*federationv1.ReplicateRequest, error) {
-	timer := time.NewTimer(patience)
-	defer timer.Stop()
-	select {
-	case m := <-messages:
-		return m, nil
-	case err := <-ended:
-		return nil, err
-	case <-timer.C:
-	case <-replaced:
-	case <-s.parts.Stopping:
-	case <-ctx.Done():
-	}
-	return nil, federation.ErrStreamEnded
+	return streams.Ending(err)
 }
 
 // handle does what a message asks. A refusal is an answer too: the stream goes on.
