@@ -1,6 +1,7 @@
 package services_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"strings"
@@ -79,9 +80,12 @@ func above(s *suitetest.Suite) suite.Config {
 }
 
 // voice is the key with which an installation that never ran would sign.
-var voice = sync.OnceValue(func() ed25519.PublicKey {
-	return ed25519.NewKeyFromSeed(make([]byte, ed25519.SeedSize)).Public().(ed25519.PublicKey)
-})
+var voice = sync.OnceValue(func() ed25519.PublicKey { return publicOf(0) })
+
+// publicOf is the public half of the key of a seed.
+func publicOf(seed byte) ed25519.PublicKey {
+	return ed25519.NewKeyFromSeed(bytes.Repeat([]byte{seed}, ed25519.SeedSize)).Public().(ed25519.PublicKey)
+}
 
 // identity is that of an installation which never ran, for a unit.
 func identity(unit, id string) *federationv1.Installation {
@@ -104,7 +108,7 @@ func federationFixtures() map[string][]fixture {
 	const why = "核对"
 	further := identity("", "s1-below").GetLogs()[:1] // the voice of a newer era
 	further[0].Origin = "edu.example/s1-below/federation/2"
-	further[0].VerifierKey = must(note.NewEd25519VerifierKey(further[0].GetOrigin(), make([]byte, ed25519.PublicKeySize)))
+	further[0].VerifierKey = must(note.NewEd25519VerifierKey(further[0].GetOrigin(), publicOf(1)))
 	return map[string][]fixture{
 		"CreateInstallation": {asks(func(r records) protobuf.Message {
 			return &federationv1.CreateInstallationRequest{Installation: r.below.fresh, ValidateOnly: true}
