@@ -44,6 +44,7 @@ func (s Sandbox) check() error {
 func (c *Config) AsSandbox() Config {
 	s := Default()
 	s.Data, s.HTTP, s.GRPC, s.Metrics = c.Sandbox.Data, c.Sandbox.HTTP, c.Sandbox.GRPC, ""
+	s.Sandbox.HTTP, s.Sandbox.GRPC = "", "" // there is none beside it
 	s.Installation = "sandbox/duban"
 	s.Reserve, s.Grace, s.Limits = c.Reserve, c.Grace, c.Limits
 	s.AllowedOrigins, s.TrustedProxies = c.AllowedOrigins, c.TrustedProxies
