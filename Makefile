@@ -45,10 +45,11 @@ dist: ## Make the archives that install without a network into .bin/dist.
 
 ##@ Check
 
-# A program under the race detector sleeps a second before it ends, unless it is told to sleep less.
+# A program under the race detector sleeps a second before it ends, unless it is told to sleep less. Nobody debugs what
+# is linked here: without that table (-w) linking takes a third less.
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler).
-	GOGC=400 GORACE=atexit_sleep_ms=10 go test -race -shuffle=on -p 3 -timeout 20m $(PACKAGES)
+	GOGC=400 GORACE=atexit_sleep_ms=10 go test -race -ldflags=-w -shuffle=on -p 3 -timeout 20m $(PACKAGES)
 	cd tools/gen && GOWORK=off go test ./...
 
 .PHONY: torture
