@@ -72,7 +72,7 @@ func (s *Service) listen(m *federationv1.Mirror) {
 // told lets the row of a log that is revoked, or whose relay is, say so, which the enrolment
 // knows. What two histories have proved stands.
 func (s *Service) told(tx store.Tx, m *federationv1.Mirror) error {
-	e, err := s.enrolled(tx, m.GetOrigin())
+	e, err := s.enrolled(tx, federation.LogOf(m))
 	if err != nil {
 		return err
 	}
