@@ -154,12 +154,8 @@ func (c cell) sifted(t *testing.T, want outcome, r records, a answer) {
 // packed takes the spaces out of JSON, in which protojson varies.
 func packed(text string) string { return strings.Join(strings.Fields(text), "") }
 
-// call makes the call on every wire: over REST every role in one relation, and one role in
-// every relation, as the gateway hands on whose call it is, and knows of roles and units nothing.
+// call makes the call on every wire.
 func (m *matrix) call(t *testing.T, c cell, req protobuf.Message) []answer {
-	if v := c.visit; v.role != 0 && v.to != "self" && v.role != able(c.method.rule) {
-		c.method.path = ""
-	}
 	answers, err := m.wires.call(m.suite.T.Context(), c.method, c.caller.key, req)
 	if err != nil {
 		t.Errorf("%v: %v", c, err) // this is a worker: only the test itself may end the test

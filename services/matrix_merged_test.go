@@ -3,7 +3,6 @@ package services_test
 import (
 	"iter"
 	"slices"
-	"sync"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -44,7 +43,8 @@ func (m *matrix) bequeath(t *testing.T) {
 					continue
 				}
 				f.except = slices.Concat(f.merged, f.except)
-				m.tryAll(t, m.inheritors(g, method, f), &alike{}, g.heir())
+				refusals, heir := &alike{}, g.heir()
+				m.tryAll(m.inheritors(g, method, f), func(c cell) { m.judgeMerged(t, c, refusals, heir) })
 			}
 		}
 	}
@@ -90,23 +90,6 @@ func (m *matrix) inheritors(g merger, method method, f fixture) iter.Seq[cell] {
 func (c cell) inherited(heir string) outcome {
 	c.home = heir
 	return c.expect()
-}
-
-func (m *matrix) tryAll(t *testing.T, cells iter.Seq[cell], alike *alike, heir string) {
-	var wait sync.WaitGroup
-	queue := make(chan cell)
-	for range crew {
-		wait.Go(func() {
-			for c := range queue {
-				m.judgeMerged(t, c, alike, heir)
-			}
-		})
-	}
-	for c := range cells {
-		queue <- c
-	}
-	close(queue)
-	wait.Wait()
 }
 
 // judgeMerged calls over gRPC alone: how REST tells of each outcome was tried before
