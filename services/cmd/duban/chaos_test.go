@@ -45,6 +45,7 @@ type pair struct {
 	logs         []string          // of the lower one
 	compared     map[string]uint64 // how much of each was held against the mirror
 	last         map[string]saved  // what the mirrors' entries say of each record
+	loads        int
 }
 
 func newPair(t *testing.T) *pair {
