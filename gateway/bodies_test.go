@@ -263,7 +263,7 @@ func TestWhoMayNotCallTakesNoTurn(t *testing.T) {
 	}
 	b.turn = time.Millisecond
 	many := `{"units":[` + strings.Repeat("{},", slight) + `{}]}`
-	for key, reason := range map[string]string{"viewer": `"PERMISSION_DENIED"`, "narrowed": `"KEY_SCOPE_DENIED"`} {
+	for key, reason := range map[string]string{"viewer": `"PERMISSION_DENIED"`, "retired": `"PRINCIPAL_POSTS_OVER"`, "narrowed": `"KEY_SCOPE_DENIED"`} {
 		for name, body := range map[string]string{"a long body": long(), "a dense body": many} {
 			w := ask(h, "POST", "/v1/units", body, "Authorization: Bearer "+key)
 			if w.Code != http.StatusForbidden || !strings.Contains(w.Body.String(), reason) || f.last != nil {

@@ -59,7 +59,7 @@ func (f *fake) ExportStatus(ctx context.Context, req *aggregationv1.ExportStatus
 }
 
 // GetCaller knows all but whoever has the key "nonsense". All are administrators but who
-// has the key "viewer", or "narrowed", to complaints.
+// has the key "viewer", or "narrowed", to complaints, or "retired".
 func (f *fake) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequest) (*organizationv1.Caller, error) {
 	said := metadata.ValueFromIncomingContext(ctx, "authorization")
 	if slices.Contains(said, "Bearer nonsense") {
@@ -71,6 +71,8 @@ func (f *fake) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequest
 	switch caller.GetPrincipal() {
 	case "Bearer viewer":
 		caller.Grants = []*organizationv1.RoleGrant{{Role: accessv1.Role_ROLE_VIEWER}}
+	case "Bearer retired":
+		caller.Grants, caller.Dormant = nil, caller.Grants
 	case "Bearer narrowed":
 		caller.Scopes = []string{"complaint:write"}
 	}

@@ -56,11 +56,13 @@ func Heir(b Bench, c *complaintv1.Complaint) string {
 }
 
 // succession are the desks that may inherit c, in turn. If who is responsible came to
-// have a part in it, those above come before its own, so that whoever enters posts
-// gives it to nobody beside them, and a superior sees it.
+// have a part in it, or left every post and was granted the role all the same, those
+// above come before its own, so that whoever enters posts gives it to nobody beside them,
+// and a superior sees it.
 func succession(b Bench, c *complaintv1.Complaint) []string {
 	path := b.Path(c.GetDesk(), now)
-	if len(path) > 1 && Involved(b, c, c.GetResponsible()) {
+	left := slices.Contains(b.Departed(c.GetDesk(), accessv1.Role_ROLE_COMPLAINT_OFFICER), c.GetResponsible())
+	if len(path) > 1 && (left || Involved(b, c, c.GetResponsible())) {
 		return append(slices.Clone(path[1:]), path[0])
 	}
 	return path

@@ -134,6 +134,25 @@ func TestAnOpenCaseIsTakenOverAtItsDesk(t *testing.T) {
 	}
 }
 
+// Whoever enters posts gives the case of who left every post to nobody beside them while
+// somebody above is there.
+func TestACaseOfWhoLeftEveryPostGoesUpward(t *testing.T) {
+	const gone, beside, above = "units/1/members/gone", "units/1/members/beside", "units/0/members/above"
+	for name, x := range map[string]struct {
+		officers, departed []seat
+		desk               string
+	}{
+		"who left, and one above":     {[]seat{{beside, 1}, {above, 0}}, []seat{{gone, 1}}, "units/0"},
+		"who left, and nobody above":  {[]seat{{beside, 1}}, []seat{{gone, 1}}, "units/1"},
+		"whose role was taken away":   {[]seat{{beside, 1}, {above, 0}}, nil, "units/1"},
+		"beside one who left as well": {[]seat{{beside, 1}, {above, 0}}, []seat{{"units/1/members/other", 1}}, "units/1"},
+	} {
+		if desk := complaint.Heir(world{parents: []int{-1, 0, 1}, officers: x.officers, departed: x.departed}, vacated(gone)); desk != x.desk {
+			t.Errorf("%s: it is taken over at %q, want %q", name, desk, x.desk)
+		}
+	}
+}
+
 func TestWhomACaseWasAssignedToKeepsItWithTheDesk(t *testing.T) {
 	const a, b, above = "units/1/members/a", "units/1/members/b", "units/0/members/above"
 	c := vacated("units/1/members/gone")

@@ -10,7 +10,7 @@ import (
 
 // Routing is the version of Desk. It changes with whatever changes its answers,
 // and stands in every complaint that was routed by it.
-const Routing = "4"
+const Routing = "5"
 
 // Tie is that somebody belongs to a unit, or ever did.
 type Tie struct {
@@ -40,6 +40,9 @@ type Bench interface {
 	Own(unit string) []string
 	// Holders returns the principals that hold the role on exactly the unit.
 	Holders(unit string, role accessv1.Role) []string
+	// Departed returns those to whom the role is granted there, who do not hold it as they
+	// have left every post.
+	Departed(unit string, role accessv1.Role) []string
 	// Heads returns those who head exactly the unit now, by a role or a post.
 	Heads(unit string) []string
 	// Tied returns the ties of the principal: to where they are entered, and by

@@ -19,6 +19,7 @@ type world struct {
 	officers, heads []seat
 	merged          []int // into the unit above
 	past            map[string][]complaint.Tie
+	departed        []seat // whose role of an officer is dormant
 }
 
 // seat is a role that a person holds on a unit.
@@ -62,6 +63,11 @@ func (w world) Holders(name string, role accessv1.Role) (who []string) {
 		}
 	}
 	return who
+}
+
+func (w world) Departed(name string, _ accessv1.Role) []string {
+	w.officers = w.departed
+	return w.Holders(name, accessv1.Role_ROLE_COMPLAINT_OFFICER)
 }
 
 func (w world) Own(name string) []string { return []string{name} }

@@ -12,17 +12,22 @@ import (
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
-// served enters somebody into the district who held posts elsewhere until a day
-// before every test.
+// served enters somebody into the district, who serves there and held posts elsewhere
+// until a day before every test.
 func (p *place) served(units ...string) suitetest.Person {
 	p.T.Helper()
 	who := p.Person(p.district)
-	var posts []*organizationv1.Post
+	posts := []*organizationv1.Post{serves(p.district)}
 	for _, unit := range units {
 		posts = append(posts, &organizationv1.Post{Unit: unit, Kind: organizationv1.Post_KIND_HEAD, EndDate: "2026-02-01"})
 	}
 	p.post(who, posts...)
 	return who
+}
+
+// serves is a post in a unit that goes on.
+func serves(unit string) *organizationv1.Post {
+	return &organizationv1.Post{Unit: unit, Kind: organizationv1.Post_KIND_STAFF}
 }
 
 // post enters these posts of a person, and no others.
@@ -100,8 +105,8 @@ func TestADeskOfThoseWhoLeftTheAccusedIsPassedBy(t *testing.T) {
 	}
 }
 
-// Nobody takes a case from who has it by entering a post of the past; a post of the
-// present takes it from them upward, past those beside them.
+// Nobody takes a case from who has it and serves somewhere by entering a post of the past; a
+// post of the present takes it from them upward, past those beside them.
 func TestAPostOfThePastTakesNoCase(t *testing.T) {
 	p := newPlace(t)
 	beside := p.Person(p.district, officer)
@@ -110,7 +115,7 @@ func TestAPostOfThePastTakesNoCase(t *testing.T) {
 	take := &complaintv1.TakeOverComplaintRequest{Name: name}
 	past := &organizationv1.Post{Unit: p.school, Kind: organizationv1.Post_KIND_STAFF, StartDate: "2020-09-01", EndDate: "2020-09-01"}
 	p.SetTime(suitetest.Start.Add(time.Hour))
-	p.post(p.officer, past)
+	p.post(p.officer, serves(p.district), past)
 	p.opens(p.officer, name)
 	for _, who := range []suitetest.Person{beside, p.cityOfficer} {
 		refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(who.Key).TakeOverComplaint(t.Context(), take))

@@ -25,6 +25,7 @@ import (
 // People are who holds office and roles, and ever did.
 type People interface {
 	Holders(unit string, role accessv1.Role) []string
+	Departed(unit string, role accessv1.Role) []string
 	Heads(unit, day string) []string
 	Tied(principal string) []directory.Tie
 }

@@ -28,6 +28,9 @@ var (
 	// ErrInvolved is ErrDenied for who belongs to the unit and would act as its superior.
 	ErrInvolved = fault.Of(faultv1.Reason_REASON_PRINCIPAL_INVOLVED)
 
+	// ErrPostsOver is ErrDenied for who might, had they not left every post.
+	ErrPostsOver = fault.Of(faultv1.Reason_REASON_PRINCIPAL_POSTS_OVER)
+
 	// ErrScope answers a key that is narrowed to other scopes than the call's, whatever
 	// its principal holds.
 	ErrScope = fault.Of(faultv1.Reason_REASON_KEY_SCOPE_DENIED)
@@ -42,6 +45,8 @@ type Grant struct {
 	Name string // roleGrants/{grant}
 	Role accessv1.Role
 	Unit string
+	// Dormant grants give no right: of a unit's work, to who has left every post (离任).
+	Dormant bool
 }
 
 // Tree is what the decision rests on.
@@ -58,7 +63,7 @@ type Tree interface {
 	// merged into, or to what lies beneath: by where they are entered, a post or a role
 	// of its work.
 	Belongs(principal, unit string) bool
-	// Grants returns what the principal holds now.
+	// Grants returns what the principal is granted now, dormant ones too.
 	Grants(principal string) []Grant
 	// Root returns the topmost unit of this installation.
 	Root() string
@@ -75,6 +80,7 @@ type Access struct {
 	Method    *Method
 	Principal authn.Principal
 	grants    []Grant
+	dormant   []Grant
 	at        uint64 // the tree's position when the grants were read, or before
 	tree      Tree
 	acting    Grant
@@ -113,8 +119,11 @@ func Enter(tree Tree, m *Method, p authn.Principal) (*Access, error) {
 	if len(p.Scopes) > 0 && !slices.Contains(p.Scopes, m.Scope()) {
 		return nil, ErrScope.With("scope", m.Scope())
 	}
-	if m.Rule.GetPerson() && !p.Person() || !slices.ContainsFunc(a.grants, a.listed) {
+	switch held := slices.ContainsFunc(a.grants, a.listed); {
+	case m.Rule.GetPerson() && !p.Person(), !held && !slices.ContainsFunc(a.dormant, a.listed):
 		return nil, ErrDenied
+	case !held:
+		return nil, errors.Join(ErrPostsOver, ErrDenied)
 	}
 	if m.Rule.GetSecondFactor() && !p.SecondFactor {
 		return nil, ErrSecondFactor
@@ -136,14 +145,19 @@ func (a *Access) service() bool {
 	return name != "" && (slices.Contains(allowed, name) || slices.Contains(allowed, "*"))
 }
 
-// narrowed drops the grants of roles that the key does not carry.
-func (a *Access) narrowed(grants []Grant) (kept []Grant) {
+// narrowed drops the grants of roles that the key does not carry, and tells those that
+// give a right from those that are dormant.
+func (a *Access) narrowed(grants []Grant) (kept, dormant []Grant) {
 	for _, g := range grants {
-		if len(a.Principal.Roles) == 0 || slices.Contains(a.Principal.Roles, g.Role) {
+		switch {
+		case len(a.Principal.Roles) > 0 && !slices.Contains(a.Principal.Roles, g.Role):
+		case g.Dormant:
+			dormant = append(dormant, g)
+		default:
 			kept = append(kept, g)
 		}
 	}
-	return kept
+	return kept, dormant
 }
 
 // listed says whether the rule names the grant's role; an empty list names all.
@@ -260,6 +274,10 @@ func (a *Access) Holds(unit string, roles ...accessv1.Role) bool {
 
 // Grants returns what the caller holds for this call, narrowed by its key.
 func (a *Access) Grants() []Grant { return slices.Clone(a.grants) }
+
+// Dormant returns what gives the caller no right, as it has left every post, narrowed by
+// its key.
+func (a *Access) Dormant() []Grant { return slices.Clone(a.dormant) }
 
 // Acting returns the grant by which the last Check succeeded.
 func (a *Access) Acting() Grant { return a.acting }

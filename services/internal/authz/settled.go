@@ -54,7 +54,7 @@ func (a *Access) Renew(ctx context.Context) error {
 // read takes the caller's grants from the tree.
 func (a *Access) read() {
 	a.at = a.tree.Position()
-	a.grants = a.narrowed(a.tree.Grants(a.Principal.Name))
+	a.grants, a.dormant = a.narrowed(a.tree.Grants(a.Principal.Name))
 }
 
 // refused says whether err is a refusal that a newer tree might not give.

@@ -87,13 +87,6 @@ func (d *Directory) Office(member, unit, day string) *organizationv1.Post {
 	return nil
 }
 
-// working are the roles by which one does a unit's work: who holds one of them
-// belongs to it. Reading and administering it do not make one belong.
-var working = []accessv1.Role{
-	accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_CLERK, accessv1.Role_ROLE_SUPERVISOR,
-	accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CUSTODIAN, accessv1.Role_ROLE_REGISTRAR,
-}
-
 // Belongs implements authz.Tree, by the posts of today.
 func (d *Directory) Belongs(principal, unit string) bool {
 	heir := d.Heir(unit)
@@ -102,7 +95,8 @@ func (d *Directory) Belongs(principal, unit string) bool {
 
 // Ties returns the units that the principal belongs to on a day, YYYY-MM-DD: where
 // they are entered, unless they have left it, or what answers for a machine, where they
-// serve, and on which they are granted one of the roles; without roles, any.
+// serve, and on which they are granted one of the roles, a dormant one too; without
+// roles, any.
 func (d *Directory) Ties(principal, day string, roles ...accessv1.Role) []string {
 	units := d.Serves(principal, day)
 	if home := d.home(principal); home != "" && !d.left(principal, home, day) {
@@ -159,7 +153,7 @@ func (d *Directory) Tied(principal string) []Tie {
 // Heads returns those who head the unit on a day, YYYY-MM-DD, by a role or by a post,
 // in order.
 func (d *Directory) Heads(unit, day string) []string {
-	heads := d.Holders(unit, accessv1.Role_ROLE_HEAD)
+	heads := d.granted(unit, accessv1.Role_ROLE_HEAD, day, false)
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	for _, member := range d.around[unit] {

@@ -6,31 +6,8 @@ import (
 	"strings"
 	"time"
 
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
-	"github.com/duban-project/duban/services/internal/authz"
 )
-
-// Grants implements authz.Tree. The answer MUST NOT be changed.
-func (d *Directory) Grants(principal string) []authz.Grant {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.grants[principal]
-}
-
-// Holders returns the principals that hold the role on exactly the unit, in
-// order.
-func (d *Directory) Holders(name string, role accessv1.Role) (principals []string) {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	for _, principal := range d.around[name] {
-		if slices.ContainsFunc(d.grants[principal], func(g authz.Grant) bool { return g.Unit == name && g.Role == role }) {
-			principals = append(principals, principal)
-		}
-	}
-	slices.Sort(principals)
-	return principals
-}
 
 // Root implements authz.Tree.
 func (d *Directory) Root() string {

@@ -22,16 +22,19 @@ func (s *Service) GetCaller(ctx context.Context, _ *organizationv1.GetCallerRequ
 			return err
 		}
 		caller = &organizationv1.Caller{Principal: a.Principal.Name, ApiKey: a.Principal.Key, Unit: a.Principal.Unit, Scopes: a.Principal.Scopes, ExpireTime: k.GetExpireTime()}
-		caller.Grants, err = s.usable(tx, a)
+		if caller.Grants, err = s.usable(tx, a.Grants(), a.Principal.Unit); err != nil {
+			return err
+		}
+		caller.Dormant, err = s.usable(tx, a.Dormant(), a.Principal.Unit)
 		return err
 	})
 	return caller, err
 }
 
-// usable are the caller's grants that reach into the subtree that its key narrows to.
-func (s *Service) usable(tx *change.Tx, a *authz.Access) (usable []*organizationv1.RoleGrant, err error) {
-	for _, held := range a.Grants() {
-		switch place, err := s.meet(tx, held.Unit, a.Principal.Unit); {
+// usable are the grants that reach into the subtree that the caller's key narrows to.
+func (s *Service) usable(tx *change.Tx, grants []authz.Grant, subtree string) (usable []*organizationv1.RoleGrant, err error) {
+	for _, held := range grants {
+		switch place, err := s.meet(tx, held.Unit, subtree); {
 		case err != nil:
 			return nil, err
 		case place == "":
@@ -39,6 +42,9 @@ func (s *Service) usable(tx *change.Tx, a *authz.Access) (usable []*organization
 		}
 		g, err := s.grants.Find(tx, held.Name)
 		if err != nil {
+			return nil, err
+		}
+		if g, err = s.awake(tx, g); err != nil {
 			return nil, err
 		}
 		usable = append(usable, g)

@@ -4,10 +4,13 @@ import (
 	"context"
 	"iter"
 
+	"google.golang.org/protobuf/proto"
+
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/directory"
 	"github.com/duban-project/duban/services/organization"
 )
 
@@ -67,6 +70,19 @@ func (s *Service) GetRoleGrant(ctx context.Context, req *organizationv1.GetRoleG
 func (s *Service) ListRoleGrants(ctx context.Context, req *organizationv1.ListRoleGrantsRequest) (*organizationv1.ListRoleGrantsResponse, error) {
 	grants, next, err := s.grants.List(ctx, req, s.grants.By("principal", req.GetPrincipal()))
 	return &organizationv1.ListRoleGrantsResponse{RoleGrants: grants, NextPageToken: next}, err
+}
+
+// awake is a grant as it is shown: with the day since which it is dormant, by the posts of
+// who holds it.
+func (s *Service) awake(tx *change.Tx, g *organizationv1.RoleGrant) (*organizationv1.RoleGrant, error) {
+	m, err := s.members.Seek(tx, g.GetPrincipal())
+	since := directory.DormantSince(g.GetRole(), m.GetPosts(), s.book.Today())
+	if err != nil || since == "" || g.GetEndTime() != nil {
+		return g, err
+	}
+	g = proto.CloneOf(g)
+	g.DormantSince = since
+	return g, nil
 }
 
 // DeleteRoleGrant implements the RPC.

@@ -94,7 +94,7 @@ func New(book *change.Book, past Past, form authn.Form, signs Signs) *Service {
 	s.machines = change.Kind[*organizationv1.Machine]{Book: book, Unit: (*organizationv1.Machine).GetUnit}
 	s.grants = change.Kind[*organizationv1.RoleGrant]{
 		Book: book,
-		Unit: (*organizationv1.RoleGrant).GetUnit,
+		Unit: (*organizationv1.RoleGrant).GetUnit, Show: s.awake,
 	}
 	s.keys = change.Kind[*organizationv1.ApiKey]{
 		Book: book,

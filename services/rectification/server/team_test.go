@@ -98,9 +98,10 @@ func TestWhoLeftOrCameToATargetIsNoTeam(t *testing.T) {
 	suitetest.OK[*organizationv1.Member](t)(w.Organization(w.SystemAdmin).UpdateMember(t.Context(), &organizationv1.UpdateMemberRequest{Member: &organizationv1.Member{
 		Name: retired.Name, Posts: []*organizationv1.Post{{Unit: w.bureau, Kind: organizationv1.Post_KIND_STAFF, EndDate: "2026-01-31"}},
 	}}))
-	want(t, "recording out of office", w.recordAs(retired, i), rectification.ErrInspectionRecorderOutside)
+	w.CatchUp()
+	want(t, "recording out of every office", w.recordAs(retired, i), authz.ErrPostsOver)
 	_, err = w.concludeAs(retired, i)
-	want(t, "concluding out of office", err, rectification.ErrInspectionRecorderOutside)
+	want(t, "concluding out of every office", err, authz.ErrPostsOver)
 	_, err = w.concludeAs(w.bureauLeader, i)
 	want(t, "when the team is not in office", err, nil)
 

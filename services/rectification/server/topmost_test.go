@@ -90,7 +90,7 @@ func TestWhoDecidedForTheUnitDecidesNothingOnItAbove(t *testing.T) {
 	w.post(t, verifier.Name, w.school)
 	want(t, "verifying for the unit", w.judge(t, verifier, "verifying", name), nil)
 	w.dismiss(t, held)
-	w.retires(t, verifier.Name, w.school)
+	w.moves(t, verifier.Name, w.school, w.bureau)
 	w.Grant(verifier.Name, w.bureau, supervisor)
 	want(t, "cancelling what one verified", w.judge(t, verifier, "cancelling", name), rectification.ErrProblemDeciderInvolved)
 	want(t, "closing", w.judge(t, w.head, "closing", name), nil)

@@ -25,7 +25,9 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// What a principal may do on a unit and the whole subtree under it.
+// What a principal may do on a unit and the whole subtree under it. Those of a unit's work
+// (HEAD to REGISTRAR) give nothing to a person who has left every post (离任), until one is
+// entered that is not over; of whom no posts are entered they ask for none.
 type Role int32
 
 const (

@@ -47,7 +47,12 @@ type RoleGrant struct {
 	// When last changed.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// Changes with every change.
-	Etag          string `protobuf:"bytes,8,opt,name=etag,proto3" json:"etag,omitempty"`
+	Etag string `protobuf:"bytes,8,opt,name=etag,proto3" json:"etag,omitempty"`
+	// 失效起始日: the first day, YYYY-MM-DD, on which the role gives no right because who holds it
+	// left the last of their posts (离任): one of a unit's work, which is HEAD, LEADER, CLERK,
+	// SUPERVISOR, COMPLAINT_OFFICER, CUSTODIAN and REGISTRAR. It gives it again once a post is
+	// entered that is not over. Empty while it does, for the other roles, and for whom no posts are entered.
+	DormantSince  string `protobuf:"bytes,9,opt,name=dormant_since,json=dormantSince,proto3" json:"dormant_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -134,6 +139,13 @@ func (x *RoleGrant) GetUpdateTime() *timestamppb.Timestamp {
 func (x *RoleGrant) GetEtag() string {
 	if x != nil {
 		return x.Etag
+	}
+	return ""
+}
+
+func (x *RoleGrant) GetDormantSince() string {
+	if x != nil {
+		return x.DormantSince
 	}
 	return ""
 }
@@ -1161,7 +1173,7 @@ var File_duban_organization_v1_grant_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"\n" +
-	"!duban/organization/v1/grant.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb9\x03\n" +
+	"!duban/organization/v1/grant.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x03\n" +
 	"\tRoleGrant\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12g\n" +
 	"\tprincipal\x18\x02 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9-]{1,63}/members|machines)/[a-z0-9][a-z0-9-]{0,62}$R\tprincipal\x125\n" +
@@ -1173,7 +1185,8 @@ const file_duban_organization_v1_grant_proto_rawDesc = "" +
 	"createTime\x12@\n" +
 	"\vupdate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampB\x03\xe0A\x03R\n" +
 	"updateTime\x12\x12\n" +
-	"\x04etag\x18\b \x01(\tR\x04etag\"\xf7\x06\n" +
+	"\x04etag\x18\b \x01(\tR\x04etag\x12(\n" +
+	"\rdormant_since\x18\t \x01(\tB\x03\xe0A\x03R\fdormantSince\"\xf7\x06\n" +
 	"\x06ApiKey\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12g\n" +
 	"\tprincipal\x18\x02 \x01(\tBI\xbaHFrD2B^(units/[a-z0-9-]{1,63}/members|machines)/[a-z0-9][a-z0-9-]{0,62}$R\tprincipal\x12.\n" +

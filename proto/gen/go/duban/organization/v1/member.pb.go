@@ -105,7 +105,8 @@ type Member struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// 姓名
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// 任职
+	// 任职. Once all that are entered are over, roles of a unit's work give no right any more
+	// (RoleGrant.dormant_since). To strike all of them out makes of a person one without posts, who has their roles.
 	Posts []*Post `protobuf:"bytes,3,rep,name=posts,proto3" json:"posts,omitempty"`
 	// 职级
 	Rank string `protobuf:"bytes,4,opt,name=rank,proto3" json:"rank,omitempty"`

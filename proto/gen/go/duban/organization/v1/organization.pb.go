@@ -44,7 +44,9 @@ type Caller struct {
 	// When the key ends by itself; absent for an account.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// What the key may call, as ApiKey.scopes; empty: all that the grants allow.
-	Scopes        []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	Scopes []string `protobuf:"bytes,6,rep,name=scopes,proto3" json:"scopes,omitempty"`
+	// The grants that would hold for this call too, had the caller not left every post (离任).
+	Dormant       []*RoleGrant `protobuf:"bytes,7,rep,name=dormant,proto3" json:"dormant,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -117,6 +119,13 @@ func (x *Caller) GetExpireTime() *timestamppb.Timestamp {
 func (x *Caller) GetScopes() []string {
 	if x != nil {
 		return x.Scopes
+	}
+	return nil
+}
+
+func (x *Caller) GetDormant() []*RoleGrant {
+	if x != nil {
+		return x.Dormant
 	}
 	return nil
 }
@@ -477,7 +486,7 @@ var File_duban_organization_v1_organization_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\n" +
-	"(duban/organization/v1/organization.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a!duban/organization/v1/grant.proto\x1a$duban/organization/v1/identity.proto\x1a\"duban/organization/v1/member.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\x01\n" +
+	"(duban/organization/v1/organization.proto\x12\x15duban.organization.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a!duban/organization/v1/grant.proto\x1a$duban/organization/v1/identity.proto\x1a\"duban/organization/v1/member.proto\x1a duban/organization/v1/unit.proto\x1a duban/validate/v1/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9e\x02\n" +
 	"\x06Caller\x12\x1c\n" +
 	"\tprincipal\x18\x01 \x01(\tR\tprincipal\x12\x17\n" +
 	"\aapi_key\x18\x02 \x01(\tR\x06apiKey\x128\n" +
@@ -485,7 +494,8 @@ const file_duban_organization_v1_organization_proto_rawDesc = "" +
 	"\x04unit\x18\x04 \x01(\tR\x04unit\x12;\n" +
 	"\vexpire_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x16\n" +
-	"\x06scopes\x18\x06 \x03(\tR\x06scopes\"\x12\n" +
+	"\x06scopes\x18\x06 \x03(\tR\x06scopes\x12:\n" +
+	"\adormant\x18\a \x03(\v2 .duban.organization.v1.RoleGrantR\adormant\"\x12\n" +
 	"\x10GetCallerRequest\"\xbd\x02\n" +
 	"\x11InitializeRequest\x127\n" +
 	"\x04root\x18\x01 \x01(\v2\x1b.duban.organization.v1.UnitB\x06\xbaH\x03\xc8\x01\x01R\x04root\x129\n" +
@@ -621,79 +631,80 @@ var file_duban_organization_v1_organization_proto_goTypes = []any{
 var file_duban_organization_v1_organization_proto_depIdxs = []int32{
 	6,  // 0: duban.organization.v1.Caller.grants:type_name -> duban.organization.v1.RoleGrant
 	7,  // 1: duban.organization.v1.Caller.expire_time:type_name -> google.protobuf.Timestamp
-	8,  // 2: duban.organization.v1.InitializeRequest.root:type_name -> duban.organization.v1.Unit
-	8,  // 3: duban.organization.v1.InitializeResponse.root:type_name -> duban.organization.v1.Unit
-	9,  // 4: duban.organization.v1.InitializeResponse.system_admin:type_name -> duban.organization.v1.IssuedApiKey
-	9,  // 5: duban.organization.v1.InitializeResponse.security_admin:type_name -> duban.organization.v1.IssuedApiKey
-	9,  // 6: duban.organization.v1.InitializeResponse.auditor:type_name -> duban.organization.v1.IssuedApiKey
-	10, // 7: duban.organization.v1.IntrospectResponse.api_key:type_name -> duban.organization.v1.ApiKey
-	2,  // 8: duban.organization.v1.OrganizationService.Initialize:input_type -> duban.organization.v1.InitializeRequest
-	1,  // 9: duban.organization.v1.OrganizationService.GetCaller:input_type -> duban.organization.v1.GetCallerRequest
-	11, // 10: duban.organization.v1.OrganizationService.CreateUnit:input_type -> duban.organization.v1.CreateUnitRequest
-	12, // 11: duban.organization.v1.OrganizationService.GetUnit:input_type -> duban.organization.v1.GetUnitRequest
-	13, // 12: duban.organization.v1.OrganizationService.ListUnits:input_type -> duban.organization.v1.ListUnitsRequest
-	14, // 13: duban.organization.v1.OrganizationService.UpdateUnit:input_type -> duban.organization.v1.UpdateUnitRequest
-	15, // 14: duban.organization.v1.OrganizationService.MoveUnit:input_type -> duban.organization.v1.MoveUnitRequest
-	16, // 15: duban.organization.v1.OrganizationService.MergeUnit:input_type -> duban.organization.v1.MergeUnitRequest
-	17, // 16: duban.organization.v1.OrganizationService.ArchiveUnit:input_type -> duban.organization.v1.ArchiveUnitRequest
-	18, // 17: duban.organization.v1.OrganizationService.ImportUnits:input_type -> duban.organization.v1.ImportUnitsRequest
-	19, // 18: duban.organization.v1.OrganizationService.CreateMember:input_type -> duban.organization.v1.CreateMemberRequest
-	20, // 19: duban.organization.v1.OrganizationService.GetMember:input_type -> duban.organization.v1.GetMemberRequest
-	21, // 20: duban.organization.v1.OrganizationService.ListMembers:input_type -> duban.organization.v1.ListMembersRequest
-	22, // 21: duban.organization.v1.OrganizationService.UpdateMember:input_type -> duban.organization.v1.UpdateMemberRequest
-	23, // 22: duban.organization.v1.OrganizationService.CreateMachine:input_type -> duban.organization.v1.CreateMachineRequest
-	24, // 23: duban.organization.v1.OrganizationService.GetMachine:input_type -> duban.organization.v1.GetMachineRequest
-	25, // 24: duban.organization.v1.OrganizationService.ListMachines:input_type -> duban.organization.v1.ListMachinesRequest
-	26, // 25: duban.organization.v1.OrganizationService.CreateRoleGrant:input_type -> duban.organization.v1.CreateRoleGrantRequest
-	27, // 26: duban.organization.v1.OrganizationService.GetRoleGrant:input_type -> duban.organization.v1.GetRoleGrantRequest
-	28, // 27: duban.organization.v1.OrganizationService.ListRoleGrants:input_type -> duban.organization.v1.ListRoleGrantsRequest
-	29, // 28: duban.organization.v1.OrganizationService.DeleteRoleGrant:input_type -> duban.organization.v1.DeleteRoleGrantRequest
-	30, // 29: duban.organization.v1.OrganizationService.CreateApiKey:input_type -> duban.organization.v1.CreateApiKeyRequest
-	31, // 30: duban.organization.v1.OrganizationService.GetApiKey:input_type -> duban.organization.v1.GetApiKeyRequest
-	32, // 31: duban.organization.v1.OrganizationService.ListApiKeys:input_type -> duban.organization.v1.ListApiKeysRequest
-	33, // 32: duban.organization.v1.OrganizationService.RotateApiKey:input_type -> duban.organization.v1.RotateApiKeyRequest
-	34, // 33: duban.organization.v1.OrganizationService.RevokeApiKey:input_type -> duban.organization.v1.RevokeApiKeyRequest
-	35, // 34: duban.organization.v1.OrganizationService.CreateIdentity:input_type -> duban.organization.v1.CreateIdentityRequest
-	36, // 35: duban.organization.v1.OrganizationService.GetIdentity:input_type -> duban.organization.v1.GetIdentityRequest
-	37, // 36: duban.organization.v1.OrganizationService.ListIdentities:input_type -> duban.organization.v1.ListIdentitiesRequest
-	38, // 37: duban.organization.v1.OrganizationService.DeleteIdentity:input_type -> duban.organization.v1.DeleteIdentityRequest
-	4,  // 38: duban.organization.v1.OrganizationService.Introspect:input_type -> duban.organization.v1.IntrospectRequest
-	3,  // 39: duban.organization.v1.OrganizationService.Initialize:output_type -> duban.organization.v1.InitializeResponse
-	0,  // 40: duban.organization.v1.OrganizationService.GetCaller:output_type -> duban.organization.v1.Caller
-	8,  // 41: duban.organization.v1.OrganizationService.CreateUnit:output_type -> duban.organization.v1.Unit
-	8,  // 42: duban.organization.v1.OrganizationService.GetUnit:output_type -> duban.organization.v1.Unit
-	39, // 43: duban.organization.v1.OrganizationService.ListUnits:output_type -> duban.organization.v1.ListUnitsResponse
-	8,  // 44: duban.organization.v1.OrganizationService.UpdateUnit:output_type -> duban.organization.v1.Unit
-	8,  // 45: duban.organization.v1.OrganizationService.MoveUnit:output_type -> duban.organization.v1.Unit
-	8,  // 46: duban.organization.v1.OrganizationService.MergeUnit:output_type -> duban.organization.v1.Unit
-	8,  // 47: duban.organization.v1.OrganizationService.ArchiveUnit:output_type -> duban.organization.v1.Unit
-	40, // 48: duban.organization.v1.OrganizationService.ImportUnits:output_type -> duban.organization.v1.ImportUnitsResponse
-	41, // 49: duban.organization.v1.OrganizationService.CreateMember:output_type -> duban.organization.v1.Member
-	41, // 50: duban.organization.v1.OrganizationService.GetMember:output_type -> duban.organization.v1.Member
-	42, // 51: duban.organization.v1.OrganizationService.ListMembers:output_type -> duban.organization.v1.ListMembersResponse
-	41, // 52: duban.organization.v1.OrganizationService.UpdateMember:output_type -> duban.organization.v1.Member
-	43, // 53: duban.organization.v1.OrganizationService.CreateMachine:output_type -> duban.organization.v1.Machine
-	43, // 54: duban.organization.v1.OrganizationService.GetMachine:output_type -> duban.organization.v1.Machine
-	44, // 55: duban.organization.v1.OrganizationService.ListMachines:output_type -> duban.organization.v1.ListMachinesResponse
-	6,  // 56: duban.organization.v1.OrganizationService.CreateRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	6,  // 57: duban.organization.v1.OrganizationService.GetRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	45, // 58: duban.organization.v1.OrganizationService.ListRoleGrants:output_type -> duban.organization.v1.ListRoleGrantsResponse
-	6,  // 59: duban.organization.v1.OrganizationService.DeleteRoleGrant:output_type -> duban.organization.v1.RoleGrant
-	9,  // 60: duban.organization.v1.OrganizationService.CreateApiKey:output_type -> duban.organization.v1.IssuedApiKey
-	10, // 61: duban.organization.v1.OrganizationService.GetApiKey:output_type -> duban.organization.v1.ApiKey
-	46, // 62: duban.organization.v1.OrganizationService.ListApiKeys:output_type -> duban.organization.v1.ListApiKeysResponse
-	9,  // 63: duban.organization.v1.OrganizationService.RotateApiKey:output_type -> duban.organization.v1.IssuedApiKey
-	10, // 64: duban.organization.v1.OrganizationService.RevokeApiKey:output_type -> duban.organization.v1.ApiKey
-	47, // 65: duban.organization.v1.OrganizationService.CreateIdentity:output_type -> duban.organization.v1.Identity
-	47, // 66: duban.organization.v1.OrganizationService.GetIdentity:output_type -> duban.organization.v1.Identity
-	48, // 67: duban.organization.v1.OrganizationService.ListIdentities:output_type -> duban.organization.v1.ListIdentitiesResponse
-	47, // 68: duban.organization.v1.OrganizationService.DeleteIdentity:output_type -> duban.organization.v1.Identity
-	5,  // 69: duban.organization.v1.OrganizationService.Introspect:output_type -> duban.organization.v1.IntrospectResponse
-	39, // [39:70] is the sub-list for method output_type
-	8,  // [8:39] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	6,  // 2: duban.organization.v1.Caller.dormant:type_name -> duban.organization.v1.RoleGrant
+	8,  // 3: duban.organization.v1.InitializeRequest.root:type_name -> duban.organization.v1.Unit
+	8,  // 4: duban.organization.v1.InitializeResponse.root:type_name -> duban.organization.v1.Unit
+	9,  // 5: duban.organization.v1.InitializeResponse.system_admin:type_name -> duban.organization.v1.IssuedApiKey
+	9,  // 6: duban.organization.v1.InitializeResponse.security_admin:type_name -> duban.organization.v1.IssuedApiKey
+	9,  // 7: duban.organization.v1.InitializeResponse.auditor:type_name -> duban.organization.v1.IssuedApiKey
+	10, // 8: duban.organization.v1.IntrospectResponse.api_key:type_name -> duban.organization.v1.ApiKey
+	2,  // 9: duban.organization.v1.OrganizationService.Initialize:input_type -> duban.organization.v1.InitializeRequest
+	1,  // 10: duban.organization.v1.OrganizationService.GetCaller:input_type -> duban.organization.v1.GetCallerRequest
+	11, // 11: duban.organization.v1.OrganizationService.CreateUnit:input_type -> duban.organization.v1.CreateUnitRequest
+	12, // 12: duban.organization.v1.OrganizationService.GetUnit:input_type -> duban.organization.v1.GetUnitRequest
+	13, // 13: duban.organization.v1.OrganizationService.ListUnits:input_type -> duban.organization.v1.ListUnitsRequest
+	14, // 14: duban.organization.v1.OrganizationService.UpdateUnit:input_type -> duban.organization.v1.UpdateUnitRequest
+	15, // 15: duban.organization.v1.OrganizationService.MoveUnit:input_type -> duban.organization.v1.MoveUnitRequest
+	16, // 16: duban.organization.v1.OrganizationService.MergeUnit:input_type -> duban.organization.v1.MergeUnitRequest
+	17, // 17: duban.organization.v1.OrganizationService.ArchiveUnit:input_type -> duban.organization.v1.ArchiveUnitRequest
+	18, // 18: duban.organization.v1.OrganizationService.ImportUnits:input_type -> duban.organization.v1.ImportUnitsRequest
+	19, // 19: duban.organization.v1.OrganizationService.CreateMember:input_type -> duban.organization.v1.CreateMemberRequest
+	20, // 20: duban.organization.v1.OrganizationService.GetMember:input_type -> duban.organization.v1.GetMemberRequest
+	21, // 21: duban.organization.v1.OrganizationService.ListMembers:input_type -> duban.organization.v1.ListMembersRequest
+	22, // 22: duban.organization.v1.OrganizationService.UpdateMember:input_type -> duban.organization.v1.UpdateMemberRequest
+	23, // 23: duban.organization.v1.OrganizationService.CreateMachine:input_type -> duban.organization.v1.CreateMachineRequest
+	24, // 24: duban.organization.v1.OrganizationService.GetMachine:input_type -> duban.organization.v1.GetMachineRequest
+	25, // 25: duban.organization.v1.OrganizationService.ListMachines:input_type -> duban.organization.v1.ListMachinesRequest
+	26, // 26: duban.organization.v1.OrganizationService.CreateRoleGrant:input_type -> duban.organization.v1.CreateRoleGrantRequest
+	27, // 27: duban.organization.v1.OrganizationService.GetRoleGrant:input_type -> duban.organization.v1.GetRoleGrantRequest
+	28, // 28: duban.organization.v1.OrganizationService.ListRoleGrants:input_type -> duban.organization.v1.ListRoleGrantsRequest
+	29, // 29: duban.organization.v1.OrganizationService.DeleteRoleGrant:input_type -> duban.organization.v1.DeleteRoleGrantRequest
+	30, // 30: duban.organization.v1.OrganizationService.CreateApiKey:input_type -> duban.organization.v1.CreateApiKeyRequest
+	31, // 31: duban.organization.v1.OrganizationService.GetApiKey:input_type -> duban.organization.v1.GetApiKeyRequest
+	32, // 32: duban.organization.v1.OrganizationService.ListApiKeys:input_type -> duban.organization.v1.ListApiKeysRequest
+	33, // 33: duban.organization.v1.OrganizationService.RotateApiKey:input_type -> duban.organization.v1.RotateApiKeyRequest
+	34, // 34: duban.organization.v1.OrganizationService.RevokeApiKey:input_type -> duban.organization.v1.RevokeApiKeyRequest
+	35, // 35: duban.organization.v1.OrganizationService.CreateIdentity:input_type -> duban.organization.v1.CreateIdentityRequest
+	36, // 36: duban.organization.v1.OrganizationService.GetIdentity:input_type -> duban.organization.v1.GetIdentityRequest
+	37, // 37: duban.organization.v1.OrganizationService.ListIdentities:input_type -> duban.organization.v1.ListIdentitiesRequest
+	38, // 38: duban.organization.v1.OrganizationService.DeleteIdentity:input_type -> duban.organization.v1.DeleteIdentityRequest
+	4,  // 39: duban.organization.v1.OrganizationService.Introspect:input_type -> duban.organization.v1.IntrospectRequest
+	3,  // 40: duban.organization.v1.OrganizationService.Initialize:output_type -> duban.organization.v1.InitializeResponse
+	0,  // 41: duban.organization.v1.OrganizationService.GetCaller:output_type -> duban.organization.v1.Caller
+	8,  // 42: duban.organization.v1.OrganizationService.CreateUnit:output_type -> duban.organization.v1.Unit
+	8,  // 43: duban.organization.v1.OrganizationService.GetUnit:output_type -> duban.organization.v1.Unit
+	39, // 44: duban.organization.v1.OrganizationService.ListUnits:output_type -> duban.organization.v1.ListUnitsResponse
+	8,  // 45: duban.organization.v1.OrganizationService.UpdateUnit:output_type -> duban.organization.v1.Unit
+	8,  // 46: duban.organization.v1.OrganizationService.MoveUnit:output_type -> duban.organization.v1.Unit
+	8,  // 47: duban.organization.v1.OrganizationService.MergeUnit:output_type -> duban.organization.v1.Unit
+	8,  // 48: duban.organization.v1.OrganizationService.ArchiveUnit:output_type -> duban.organization.v1.Unit
+	40, // 49: duban.organization.v1.OrganizationService.ImportUnits:output_type -> duban.organization.v1.ImportUnitsResponse
+	41, // 50: duban.organization.v1.OrganizationService.CreateMember:output_type -> duban.organization.v1.Member
+	41, // 51: duban.organization.v1.OrganizationService.GetMember:output_type -> duban.organization.v1.Member
+	42, // 52: duban.organization.v1.OrganizationService.ListMembers:output_type -> duban.organization.v1.ListMembersResponse
+	41, // 53: duban.organization.v1.OrganizationService.UpdateMember:output_type -> duban.organization.v1.Member
+	43, // 54: duban.organization.v1.OrganizationService.CreateMachine:output_type -> duban.organization.v1.Machine
+	43, // 55: duban.organization.v1.OrganizationService.GetMachine:output_type -> duban.organization.v1.Machine
+	44, // 56: duban.organization.v1.OrganizationService.ListMachines:output_type -> duban.organization.v1.ListMachinesResponse
+	6,  // 57: duban.organization.v1.OrganizationService.CreateRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	6,  // 58: duban.organization.v1.OrganizationService.GetRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	45, // 59: duban.organization.v1.OrganizationService.ListRoleGrants:output_type -> duban.organization.v1.ListRoleGrantsResponse
+	6,  // 60: duban.organization.v1.OrganizationService.DeleteRoleGrant:output_type -> duban.organization.v1.RoleGrant
+	9,  // 61: duban.organization.v1.OrganizationService.CreateApiKey:output_type -> duban.organization.v1.IssuedApiKey
+	10, // 62: duban.organization.v1.OrganizationService.GetApiKey:output_type -> duban.organization.v1.ApiKey
+	46, // 63: duban.organization.v1.OrganizationService.ListApiKeys:output_type -> duban.organization.v1.ListApiKeysResponse
+	9,  // 64: duban.organization.v1.OrganizationService.RotateApiKey:output_type -> duban.organization.v1.IssuedApiKey
+	10, // 65: duban.organization.v1.OrganizationService.RevokeApiKey:output_type -> duban.organization.v1.ApiKey
+	47, // 66: duban.organization.v1.OrganizationService.CreateIdentity:output_type -> duban.organization.v1.Identity
+	47, // 67: duban.organization.v1.OrganizationService.GetIdentity:output_type -> duban.organization.v1.Identity
+	48, // 68: duban.organization.v1.OrganizationService.ListIdentities:output_type -> duban.organization.v1.ListIdentitiesResponse
+	47, // 69: duban.organization.v1.OrganizationService.DeleteIdentity:output_type -> duban.organization.v1.Identity
+	5,  // 70: duban.organization.v1.OrganizationService.Introspect:output_type -> duban.organization.v1.IntrospectResponse
+	40, // [40:71] is the sub-list for method output_type
+	9,  // [9:40] is the sub-list for method input_type
+	9,  // [9:9] is the sub-list for extension type_name
+	9,  // [9:9] is the sub-list for extension extendee
+	0,  // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_duban_organization_v1_organization_proto_init() }

@@ -1,0 +1,88 @@
+package directory
+
+import (
+	"slices"
+
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/authz"
+	"github.com/duban-project/duban/services/internal/calendar"
+)
+
+// working are the roles by which one does a unit's work: who holds one of them
+// belongs to it. Reading and administering it do not make one belong.
+var working = []accessv1.Role{
+	accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_CLERK, accessv1.Role_ROLE_SUPERVISOR,
+	accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CUSTODIAN, accessv1.Role_ROLE_REGISTRAR,
+}
+
+// DormantSince returns the first day, YYYY-MM-DD, on which a role gives no right because
+// who holds it, and has these posts, left the last of them (离任), or "" while it gives one
+// today. Posts decide of working roles alone, and of nobody who has none entered, as no
+// machine has: a post that is yet to begin keeps the role.
+func DormantSince(role accessv1.Role, posts []*organizationv1.Post, today string) string {
+	if !slices.Contains(working, role) {
+		return ""
+	}
+	last := ""
+	for _, p := range posts {
+		if p.GetEndDate() == "" || today <= p.GetEndDate() {
+			return ""
+		}
+		last = max(last, p.GetEndDate())
+	}
+	end, err := calendar.ParseDate(last)
+	if err != nil { // nobody has a post
+		return ""
+	}
+	return end.AddDays(1).String()
+}
+
+// Grants implements authz.Tree, by the posts of today. The answer MUST NOT be changed.
+func (d *Directory) Grants(principal string) []authz.Grant {
+	today := d.Today()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.marked(principal, today)
+}
+
+// marked are the grants of the principal, with those marked that are dormant on a day.
+func (d *Directory) marked(principal, day string) []authz.Grant {
+	held, posts := d.grants[principal], d.posts[principal]
+	dormant := func(g authz.Grant) bool { return DormantSince(g.Role, posts, day) != "" }
+	if !slices.ContainsFunc(held, dormant) {
+		return held
+	}
+	held = slices.Clone(held)
+	for i, g := range held {
+		held[i].Dormant = dormant(g)
+	}
+	return held
+}
+
+// Holders returns the principals that hold the role on exactly the unit, in order: by
+// those who have left every post it is not held.
+func (d *Directory) Holders(unit string, role accessv1.Role) []string {
+	return d.granted(unit, role, d.Today(), false)
+}
+
+// Departed returns the principals whose role on exactly the unit is dormant, in order.
+func (d *Directory) Departed(unit string, role accessv1.Role) []string {
+	return d.granted(unit, role, d.Today(), true)
+}
+
+// granted are those to whom the role is granted on exactly the unit, dormant on the day
+// or not, in order.
+func (d *Directory) granted(unit string, role accessv1.Role, day string, dormant bool) (principals []string) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, principal := range d.around[unit] {
+		if slices.ContainsFunc(d.marked(principal, day), func(g authz.Grant) bool {
+			return g.Unit == unit && g.Role == role && g.Dormant == dormant
+		}) {
+			principals = append(principals, principal)
+		}
+	}
+	slices.Sort(principals)
+	return principals
+}
