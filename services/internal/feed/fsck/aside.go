@@ -191,15 +191,19 @@ func (c *check) buckets() error {
 	return nil
 }
 
-// forms names the rows that are none of those that the service writes.
-func (c *check) forms() error {
+// forms names the rows that are none of those that the service keeps.
+func (c *check) forms(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(c.expect.Schema.Forms)) {
 		for row, err := range c.tx.Scan(name, nil, nil) {
-			if err != nil {
+			if err := errors.Join(err, ctx.Err()); err != nil {
 				return fmt.Errorf("reading the bucket %q: %w", name, err)
 			}
-			if !c.expect.Schema.Forms[name](row.Key, row.Value) {
-				c.wrong(None, "", "%s has under %q what the service does not write", name, row.Key)
+			what, err := c.expect.Schema.Forms[name](c.tx, row)
+			if err != nil {
+				return fmt.Errorf("checking the bucket %q: %w", name, err)
+			}
+			if what != "" {
+				c.wrong(None, "", "%s has under %q %s", name, row.Key, what)
 			}
 		}
 	}

@@ -48,7 +48,7 @@ func whole(t *testing.T) (*feedtest.Fixture, fstest.MapFS) {
 		{notes, "a\x00problems/1"}, {notes, "b\x00problems/1"}, {notes, "a\x00problems/4"}, {notes, "b\x00problems/4"},
 		{requestsBucket, request, at + strings.Repeat("d", 32) + "\x00\x00\x00\x07units/1" + "answer"},
 		{agesBucket, at + request},
-		{"codes", "x", "y"},
+		{"codes", "x", "y"}, {"uses", "x", ""},
 	} {
 		f.Update(t, add(row[0], row[1], row[2]))
 	}
@@ -69,7 +69,9 @@ func held(t *testing.T, f *feedtest.Fixture, files *Files) Report {
 	}
 	report, err := run(t.Context(), f.Engine, Expect{
 		Verifier: verifier, Files: files,
-		Schema: store.Schema{Indexes: map[string][]string{problems: {"title", "note"}}, Buckets: []string{"codes"}},
+		Schema: store.Schema{Indexes: map[string][]string{problems: {"title", "note"}}, Buckets: []string{"codes", "uses"}, Forms: map[string]store.Form{
+			"codes": store.Shaped(func(_, value []byte) bool { return len(value) == 1 }), "uses": store.Of("codes", store.Same),
+		}},
 	}, types)
 	if err != nil {
 		t.Fatal(err)
@@ -117,6 +119,8 @@ func TestWhatIsWrongBesideIsNamed(t *testing.T) {
 		{"tail/aim of one byte", add(feed.MetaBucket, feed.LostKey, "x"), None, "", "does not lead to where the log was"},
 		{"tail/garbage", add(feed.LostBucket, string(seqKey(9)), "\xff"), None, "", "feed.lost is damaged: what it has under 0000000000000009 is not entry 9"},
 		{"tail/gap", add(feed.LostBucket, string(seqKey(10)), "\xff"), None, "", "feed.lost is damaged: what it has under 000000000000000a is not entry 9"},
+		{"form/of the row", add("codes", "z", "yy"), None, "", `codes has under "z" what the service does not write`},
+		{"form/of what it belongs to", remove("codes", []byte("x")), None, "", `uses has under "x" what belongs to nothing in codes`},
 		{"bucket/unknown", add("elsewhere", "x", ""), None, "", `the bucket "elsewhere"`},
 		{"bucket/index of another field", add(problems+".officer", "x", ""), None, "", `the bucket "` + problems + `.officer"`},
 	} {
