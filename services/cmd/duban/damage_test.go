@@ -36,6 +36,7 @@ func TestADamagedFileIsNamed(t *testing.T) {
 		"flipped page ids": flip(0, 0xff),
 		"flipped counts":   flip(10, 0xff),
 		"in a circle":      circle,
+		"a lost version":   nowhere,
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := filepath.Join(t.TempDir(), "data")
@@ -118,6 +119,21 @@ func circle(b []byte) []byte {
 			for i := range int(binary.NativeEndian.Uint16(head[10:])) {
 				binary.NativeEndian.PutUint64(head[16+16*i+8:], uint64(page/pageSize))
 			}
+		}
+	}
+	return b
+}
+
+// nowhere has what the store says of itself lie far behind the end of the file, whose pages
+// lead to each other as they should.
+func nowhere(b []byte) []byte {
+	const small = "simulated" // the first of two keys, behind the head of a leaf and two elements
+	for at, key := 0, 0; key >= 0; at += key + len(small) {
+		if key = bytes.Index(b[at:], []byte(small)); key < 0 || binary.NativeEndian.Uint16(b[at+key-48+10:]) != 2 {
+			continue
+		}
+		for _, element := range []int{-32, -16} {
+			binary.NativeEndian.PutUint32(b[at+key+element+4:], 0xF0000000)
 		}
 	}
 	return b

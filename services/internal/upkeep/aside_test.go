@@ -50,7 +50,7 @@ func TestALogIsHeldAgainstItsNote(t *testing.T) {
 
 // TestWhatIsOfOneStoreAlone: only that lets the others be checked.
 func TestWhatIsOfOneStoreAlone(t *testing.T) {
-	for _, err := range []error{bolt.ErrDamaged, store.ErrVersion, &fs.PathError{Op: "open", Err: fs.ErrPermission}} {
+	for _, err := range []error{bolt.ErrDamaged, store.ErrVersion, store.ErrNoVersion, &fs.PathError{Op: "open", Err: fs.ErrPermission}} {
 		if !lost(fmt.Errorf("x: %w", err)) {
 			t.Errorf("%v is not of one store", err)
 		}
