@@ -1,6 +1,8 @@
 package upkeep
 
 import (
+	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
@@ -36,6 +38,22 @@ func TestABackupOfWhatIsDamagedIsNone(t *testing.T) {
 		t.Errorf("of the version 0: %v", err)
 	}
 	b, err := os.ReadFile(path)
+	if err == nil {
+		// What it says of its version, behind the head of a leaf and one element, lies far
+		// behind the end of the file.
+		for at := range b {
+			if bytes.HasPrefix(b[at:], []byte("version")) {
+				binary.NativeEndian.PutUint32(b[at-12:], 0xF0000000)
+			}
+		}
+		err = os.WriteFile(path, b, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := look(t.Context(), "campaign", path); !errors.Is(err, bolt.ErrDamaged) {
+		t.Errorf("of a version that lies nowhere: %v", err)
+	}
 	if err == nil {
 		clear(b[2*os.Getpagesize():])
 		err = os.WriteFile(path, b, 0o600)
