@@ -65,7 +65,7 @@ var Schema = store.Schema{
 		"duban.campaign.v1.Assignment": {"unit"},
 	},
 	Buckets: []string{announced.Bucket("campaign"), archived.Bucket("campaign")},
-	Forms:   map[string]store.Form{announced.Bucket("campaign"): announced.Form},
+	Forms:   map[string]store.Form{announced.Bucket("campaign"): announced.Form, archived.Bucket("campaign"): archived.Form},
 }
 
 // New returns the service that writes in book, of the installation of that name,

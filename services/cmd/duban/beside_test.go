@@ -1,13 +1,19 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
@@ -93,7 +99,7 @@ func TestFsckOutlivesAnotherVersion(t *testing.T) {
 			t.Errorf("%s of nothing = %v", command, err)
 		}
 	}
-	put(t, filepath.Join(c.Data, "complaint.db"), store.VersionBucket, "version", store.Number(1<<40))
+	put(t, filepath.Join(c.Data, "complaint.db"), store.VersionBucket, "version", store.Number(9))
 	told := fsckSays(t, store.ErrVersion, c.Data)
 	if strings.Count(told, " 1 wrong\n") != 1 || strings.Count(told, " 0 wrong\n") != len(suite.Called())-1 {
 		t.Errorf("fsck said:\n%s", told)
@@ -109,32 +115,73 @@ func TestFsckOutlivesAnotherVersion(t *testing.T) {
 }
 
 // TestFsckHoldsTheFormOfWhatIsBeside: a row that no service writes is named wherever the
-// form of a bucket's rows is known.
+// form of a bucket's rows is known, and so is one of the right form that belongs to nothing.
 func TestFsckHoldsTheFormOfWhatIsBeside(t *testing.T) {
 	c := settings(t.TempDir())
 	d := boot(t, c)
 	initialize(t, d)
 	d.stop()
 	fsckSays(t, nil, c.Data)
-	for role, buckets := range map[string][]string{
-		"organization": {"key.digests", "bootstrap.unshown", "key.uses", "store"},
-		"evaluation":   {"ballot.peppers", "ballot.codes", "ballot.waiting"},
-		"event":        {"event.head"}, "campaign": {"campaign.calendar"}, "rectification": {"rectification.calendar", "store"},
-		"complaint": {"complaint.calendar", "complaint.orders"},
+	digest, n := strings.Repeat("d", 32), string(store.Number(1))
+	stray := func(of string) string { return "what belongs to nothing in " + of }
+	delivery, err := proto.Marshal(&eventv1.Delivery{Name: "webhooks/none/deliveries/1", State: eventv1.Delivery_STATE_PENDING})
+	if err != nil {
+		t.Fatal(err)
+	}
+	type row struct{ bucket, key, value, what string }
+	for role, rows := range map[string][]row{
+		"organization": {
+			{"key.digests", "none", digest, stray("duban.organization.v1.ApiKey")},
+			{"key.uses", "none", "2026-01-01 1", stray("duban.organization.v1.ApiKey")},
+			{"key.uses", "line/none", "2026-01-01 1", stray("duban.organization.v1.ApiKey")},
+			{"bootstrap.unshown", "bootstrap", "", "a key that is to be shown and opens nothing"},
+			{"identity.accounts", digest, "identities/none", "a link that is not of this account"},
+		},
+		"evaluation": {
+			{"ballot.peppers", "rounds/none", digest, "the pepper of a round that is not open"},
+			{"ballot.codes", "rounds/none\x00" + digest, "\x00", stray("ballot.peppers")},
+			{"ballot.waiting", "rounds/none\x00" + digest, "", stray("ballot.staged")},
+		},
+		"event": {
+			{"event.head", "x", "", ""},
+			{"event.queues", "webhooks/none", n + n, stray("duban.event.v1.Webhook")},
+			{"event.deliveries", "webhooks/none\x00" + n, n + string(delivery), stray("event.queues")},
+			{"event.secrets", "webhooks/none", `{"Current":"eA=="}`, stray("event.queues")},
+		},
+		"campaign":      {{"campaign.calendar", "x", "", ""}, {"campaign.archived", "units/root", "2026-02-30", ""}},
+		"rectification": {{"rectification.calendar", "x", "", ""}, {"rectification.archived", "root", "2026-02-03", ""}, {"rectification.closed", "campaigns/none", "2026", ""}},
+		"complaint": {
+			{"complaint.calendar", "x", "", ""},
+			{"complaint.orders", "complaints/none", "sealed", stray("duban.complaint.v1.Complaint")},
+			{"complaint.orders.aside", "complaints/none", n + "aside"[:4], stray("duban.complaint.v1.Complaint")},
+		},
+		"federation": {{"heard", "installations/none/none.campaign", "", ""}, {"anchored", "duban/none/campaign/1", "duban/none/campaign/2\n", ""}},
 	} {
 		path := filepath.Join(c.Data, role+".db")
 		whole, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, bucket := range buckets {
-			plant(t, path, bucket, "x")
-			if told := fsckSays(t, errWrong, c.Data); !strings.Contains(told, "first: "+bucket+` has under "x" what `) || strings.Count(told, " 1 wrong\n") != 1 {
-				t.Errorf("%s: fsck said:\n%s", bucket, told)
+		rows = append(rows, row{"store", "x", "x", "what nobody reads"})
+		for _, is := range slices.Clone(rows) { // and garbage in each
+			rows = append(rows, row{is.bucket, "x", "x", "what "})
+		}
+		for _, is := range rows {
+			put(t, path, is.bucket, is.key, []byte(is.value))
+			want := fmt.Sprintf("first: %s has under %q %s", is.bucket, is.key, cmp.Or(is.what, "what the service does not write"))
+			if told := fsckSays(t, errWrong, c.Data); !strings.Contains(told, want) || strings.Count(told, " 1 wrong\n") != 1 {
+				t.Errorf("%s: fsck does not say %s:\n%s", is.bucket, want, told)
 			}
 			if err := os.WriteFile(path, whole, 0o600); err != nil {
 				t.Fatal(err)
 			}
 		}
+	}
+
+	put(t, filepath.Join(c.Data, "organization.db"), "bootstrap.unshown", "bootstrap", nil)
+	d = boot(t, c)
+	d.stop()
+	if shown := d.printed(); len(shown) > 0 {
+		t.Errorf("%d dead keys were shown", len(shown))
 	}
 }

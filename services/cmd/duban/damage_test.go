@@ -36,6 +36,7 @@ func TestADamagedFileIsNamed(t *testing.T) {
 		"flipped page ids": flip(0, 0xff),
 		"flipped counts":   flip(10, 0xff),
 		"in a circle":      circle,
+		"a lost version":   nowhere("simulated"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			data := filepath.Join(t.TempDir(), "data")
@@ -64,6 +65,25 @@ func TestADamagedFileIsNamed(t *testing.T) {
 				t.Errorf("a start = %v", err)
 			}
 		})
+	}
+}
+
+// TestAStartNamesAFileInWhichAKeyIsLost: what it reads before it serves leads nowhere.
+func TestAStartNamesAFileInWhichAKeyIsLost(t *testing.T) {
+	c := settings(t.TempDir())
+	d := boot(t, c)
+	initialize(t, d)
+	d.stop()
+	path := filepath.Join(c.Data, "organization.db")
+	spoil(t, path, nowhere("bootstrapdead"))
+	if told := fsckSays(t, errWrong, c.Data); !strings.Contains(told, "first: "+path+": the file itself is damaged: ") {
+		t.Errorf("fsck said:\n%s", told)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // should it serve
+	defer cancel()
+	err := run(ctx, []string{"standalone", "-config", file(t, c)}, t.Output())
+	if exit(err) != exitWrong || !strings.Contains(err.Error(), path+": the file itself is damaged: ") {
+		t.Errorf("a start = %v", err)
 	}
 }
 
@@ -121,6 +141,26 @@ func circle(b []byte) []byte {
 		}
 	}
 	return b
+}
+
+// nowhere has the rows of a small bucket, of which one is that text, lie far behind the end
+// of the file, whose pages lead to each other as they should. The bucket lies as a leaf of its
+// own within that of the names.
+func nowhere(row string) func([]byte) []byte {
+	return func(b []byte) []byte {
+		for at := range b {
+			if !bytes.HasPrefix(b[at:], []byte(row)) {
+				continue
+			}
+			head := at
+			for ; head > at-pageSize/4 && !bytes.Equal(b[head:head+10], []byte{8: 2, 9: 0}); head-- {
+			}
+			for i := range int(binary.NativeEndian.Uint16(b[head+10:])) {
+				binary.NativeEndian.PutUint32(b[head+16+16*i+4:], 0xF0000000)
+			}
+		}
+		return b
+	}
 }
 
 func spoil(t *testing.T, path string, damage func([]byte) []byte) {

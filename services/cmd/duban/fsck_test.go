@@ -64,7 +64,7 @@ func TestFsckNamesALostIndexRow(t *testing.T) {
 	far(t, filepath.Join(c.Data, "complaint.db"), "complaint.cursors", "complaint")
 	told = fsckSays(t, errWrong, c.Data)
 	for _, want := range []string{
-		"the store does not say of which version it is", `rectification.cursors has under "campaign.issued" what is no number`,
+		"first: store: it does not say of which version it is", `rectification.cursors has under "campaign.issued" what is no number`,
 		"it has 0 entries, and complaint has read 1048576 of it",
 	} {
 		if !strings.Contains(told, want) {

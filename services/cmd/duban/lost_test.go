@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
-	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -234,19 +233,6 @@ func TestAFollowerNoticesWhatItsFeedHasLost(t *testing.T) {
 	anew(func() error { return os.Rename(away, filepath.Join(data, "rectification.db")) })
 	eventually(t, "the figures are current again", is(false))
 	l.counted(t, on)
-}
-
-// TestVersionZeroIsRefused by everything that opens the store.
-func TestVersionZeroIsRefused(t *testing.T) {
-	c, _ := backedUp(t)
-	put(t, filepath.Join(c.Data, "campaign.db"), store.VersionBucket, "version", store.Number(0))
-	d := launch(t, c)
-	d.ends(exitVersion)
-	for _, args := range [][]string{{"fsck", c.Data}, {"recount", c.Data}} {
-		if err := run(t.Context(), args, io.Discard); exit(err) != exitVersion {
-			t.Errorf("duban %v = %v", args, err)
-		}
-	}
 }
 
 // TestABackupIsNotAmongTheData that it is to outlive, by whatever way.

@@ -56,6 +56,12 @@ func (a aside) encode() []byte {
 	return binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint32(nil, a.tries), uint64(a.next.UnixMilli()))
 }
 
+// asideRow is the form of such a row: of a complaint, whose order may be settled by now.
+var asideRow = store.Every(
+	store.Shaped(func(_, value []byte) bool { return len(value) == len(aside{}.encode()) }),
+	store.Of("duban.complaint.v1.Complaint", store.Same),
+)
+
 // readAside undoes encode. A row that is broken counts as one that is due.
 func readAside(b []byte) aside {
 	if len(b) != 12 {

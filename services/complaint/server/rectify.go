@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"fmt"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -18,10 +17,11 @@ import (
 // complaint → Problem. They are encrypted, because the unit stands in them.
 const ordersBucket = "complaint.orders"
 
-// orderedRow says whether a row is of a complaint; what is ordered is encrypted.
-func orderedRow(key, value []byte) bool {
-	return strings.HasPrefix(string(key), "complaints/") && len(value) > 0
-}
+// orderRow is the form of an order: of a complaint; what is ordered is encrypted.
+var orderRow = store.Every(
+	store.Shaped(func(_, value []byte) bool { return len(value) > 0 }),
+	store.Of("duban.complaint.v1.Complaint", store.Same),
+)
 
 // RectifyComplaint implements the RPC. Nothing of the complaint's own words goes
 // into the problem. The ledger is asked first whether it would take it, so that only

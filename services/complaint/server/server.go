@@ -99,7 +99,9 @@ var Schema = store.Schema{
 		"duban.complaint.v1.Complaint": {"desk"},
 	},
 	Buckets: []string{contentsBucket, identitiesBucket, cursorsBucket, receiptsBucket, ordersBucket, asideBucket, announced.Bucket("complaint")},
-	Forms:   map[string]store.Form{announced.Bucket("complaint"): announced.Form, ordersBucket: orderedRow},
+	Forms: map[string]store.Form{
+		announced.Bucket("complaint"): announced.Form, ordersBucket: orderRow, asideBucket: asideRow,
+	},
 }
 
 // New returns the service that writes in book.

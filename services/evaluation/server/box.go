@@ -49,12 +49,6 @@ type ballot struct {
 
 func (b box) key(tail []byte) []byte { return append([]byte(b.round+"\x00"), tail...) }
 
-// hashed says whether a key is one of a round with an HMAC behind it.
-func hashed(key []byte) bool {
-	i := bytes.IndexByte(key, 0)
-	return i > 0 && len(key) == i+1+sha256.Size
-}
-
 // openBox makes the pepper of a round.
 func openBox(tx store.Tx, round string) error {
 	pepper := make([]byte, sha256.Size)

@@ -5,7 +5,6 @@
 package server
 
 import (
-	"crypto/sha256"
 	"errors"
 	"slices"
 	"time"
@@ -55,13 +54,7 @@ var Schema = store.Schema{
 		"duban.evaluation.v1.Round": {"owner", "subjects"},
 	},
 	Buckets: []string{peppers, codes, staged, waiting, final},
-	Forms: map[string]store.Form{
-		peppers: func(_, value []byte) bool { return len(value) == sha256.Size },
-		codes: func(key, value []byte) bool {
-			return hashed(key) && (len(value) == 1 || len(value) == 1+sha256.Size && value[0] == spent)
-		},
-		waiting: func(key, value []byte) bool { return hashed(key) && len(value) == 0 },
-	},
+	Forms:   forms,
 }
 
 // New returns the service that writes in book. While it works it looks at the

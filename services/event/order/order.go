@@ -24,9 +24,9 @@ var Buckets = []string{eventsBucket, unitsBucket, cursorsBucket, headBucket}
 
 // Forms is of what says where the order is.
 var Forms = map[string]store.Form{
-	headBucket: func(key, value []byte) bool {
+	headBucket: store.Shaped(func(key, value []byte) bool {
 		return string(key) == string(headKey) && len(value) == 8 || string(key) == string(eraKey) && len(value) == 36 // a UUID
-	},
+	}),
 }
 
 var headKey, eraKey = []byte("head"), []byte("era")

@@ -154,12 +154,15 @@ func dead(tx store.Tx, webhook string, until *timestamppb.Timestamp) (all []deli
 	return all, nil
 }
 
+// nameOf is the name of a delivery by its number.
+func nameOf(webhook string, n uint64) string { return fmt.Sprintf("%s/deliveries/%d", webhook, n) }
+
 // enqueue appends a delivery that is due at once.
 func (q *queue) enqueue(tx store.Tx, webhook string, at uint64, is *eventv1.Delivery, now time.Time) (delivery, error) {
 	if q.Pending >= waitingMost {
 		return delivery{}, event.ErrFull
 	}
-	is.Name = fmt.Sprintf("%s/deliveries/%d", webhook, q.Next)
+	is.Name = nameOf(webhook, q.Next)
 	is.State, is.NextTime, is.CreateTime = eventv1.Delivery_STATE_PENDING, timestamppb.New(now), timestamppb.New(now)
 	d := delivery{q.Next, at, is}
 	q.Next++

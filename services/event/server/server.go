@@ -67,7 +67,7 @@ type Service struct {
 
 // Schema is what the service keeps beside its feed.
 var Schema = store.Schema{
-	Forms:   order.Forms,
+	Forms:   forms,
 	Buckets: slices.Concat(order.Buckets, []string{queuesBucket, deliveriesBucket, secretsBucket}),
 }
 

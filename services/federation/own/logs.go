@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"strings"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -18,6 +19,9 @@ import (
 
 // Bucket has the newest cosigned note of each own log, by origin.
 const Bucket = "anchored"
+
+// Form is of its rows: each stands under the origin that its note says.
+var Form = store.Shaped(func(key, value []byte) bool { return strings.HasPrefix(string(value), string(key)+"\n") })
 
 // Logs are an installation's own logs. They implement push.Keeper: what is learned of
 // a role's log is told to the role, which decides about it, be it in this process or

@@ -51,7 +51,11 @@ type Parts struct {
 }
 
 // Schema is what the service keeps beside its feed.
-var Schema = store.Schema{First: 2, Buckets: []string{mirrorsBucket, evidence.Bucket, witness.Bucket, witness.HeardBucket, own.Bucket, mirrorPrefix}}
+var Schema = store.Schema{
+	First:   2,
+	Buckets: []string{mirrorsBucket, evidence.Bucket, witness.Bucket, witness.HeardBucket, own.Bucket, mirrorPrefix},
+	Forms:   map[string]store.Form{witness.HeardBucket: witness.HeardForm, own.Bucket: own.Form},
+}
 
 // Service implements FederationService.
 type Service struct {

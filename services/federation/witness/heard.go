@@ -17,6 +17,12 @@ import (
 // Cosignature, of which there is no more than that.
 const HeardBucket = "heard"
 
+// HeardForm is of its rows.
+var HeardForm = store.Shaped(func(_, value []byte) bool {
+	c := &federationv1.Cosignature{}
+	return proto.Unmarshal(value, c) == nil && c.GetBackdatedCount() > 0 && len(c.ProtoReflect().GetUnknown()) == 0
+})
+
 // hear takes what an installation that is enrolled here says of a log that it has cosigned:
 // of its own it says nothing that counts, and for another nobody speaks.
 func (l lesson) hear(e *feedv1.Entry) error {

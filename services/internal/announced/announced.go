@@ -19,10 +19,10 @@ import (
 // schema MUST have it.
 func Bucket(service string) string { return service + ".calendar" }
 
-// Form says whether a row of it is the one that there is.
-func Form(key, value []byte) bool {
+// Form is of the one row that it has.
+var Form = store.Shaped(func(key, value []byte) bool {
 	return string(key) == string(counted) && len(value) < 64 && utf8.Valid(value)
-}
+})
 
 // counted is the key under which the version of that calendar stands.
 var counted = []byte("counted")

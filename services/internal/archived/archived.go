@@ -8,6 +8,8 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
@@ -22,6 +24,18 @@ const source = "organization"
 
 // Bucket is where the service of that name keeps the days; its schema MUST have it.
 func Bucket(service string) string { return service + ".archived" }
+
+// Form is of its rows: a unit, and the day.
+var Form = Days("units/")
+
+// Days is the form of rows that have for each resource, the names of which begin with
+// prefix, a day.
+func Days(prefix string) store.Form {
+	return store.Shaped(func(key, value []byte) bool {
+		_, err := time.Parse(time.DateOnly, string(value))
+		return strings.HasPrefix(string(key), prefix) && err == nil
+	})
+}
 
 // Units are the archived units that a service knows of.
 type Units struct {

@@ -1,13 +1,16 @@
 package change_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"strconv"
 	"sync"
 	"testing"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
@@ -17,6 +20,7 @@ import (
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/organization"
 )
@@ -49,6 +53,55 @@ func TestARepeatGetsTheFirstAnswer(t *testing.T) {
 	other := s.Organization(s.SecurityAdmin)
 	if _, err := other.CreateUnit(t.Context(), create("", "市教育局", "r1")); err == nil {
 		t.Error("another principal got the answer")
+	}
+}
+
+// TestADamagedAnswerIsNotGiven: who repeats a request is told nothing rather than something
+// else than the first time.
+func TestADamagedAnswerIsNotGiven(t *testing.T) {
+	s := suitetest.Run(t)
+	org := s.Organization(s.SystemAdmin)
+	again := func() error {
+		_, err := org.CreateUnit(t.Context(), create("city", "市教育局", "r1"))
+		return err
+	}
+	if err := again(); err != nil {
+		t.Fatal(err)
+	}
+	of := s.Stores()["organization"]
+	write := func(row store.Entry) {
+		t.Helper()
+		if err := of.Update(t.Context(), func(tx store.Tx) error { return tx.Put("requests", row.Key, row.Value) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var was []store.Entry
+	err := of.View(t.Context(), func(tx store.Tx) error {
+		for row, err := range tx.Scan("requests", nil, nil) {
+			was = append(was, row)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil || len(was) != 1 {
+		t.Fatalf("%d requests are remembered, %v", len(was), err)
+	}
+	for name, spoil := range map[string]func(b []byte) []byte{
+		"its answer": func(b []byte) []byte { b[len(b)-1] ^= 1; return b },
+		"its units":  func(b []byte) []byte { b[44] ^= 1; return b },
+		"its time":   func(b []byte) []byte { b[7] ^= 1; return b },
+		"all of it":  func([]byte) []byte { return nil },
+	} {
+		write(store.Entry{Key: was[0].Key, Value: spoil(bytes.Clone(was[0].Value))})
+		if err := again(); status.Code(err) != codes.Internal {
+			t.Errorf("%s is damaged, and the repeat is answered %v", name, err)
+		}
+		write(was[0])
+		if err := again(); err != nil {
+			t.Errorf("%s is whole again, and the repeat is answered %v", name, err)
+		}
 	}
 }
 

@@ -6,7 +6,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +31,7 @@ const kept = 7 * 24 * time.Hour
 // Request ids lie outside what fsck folds: they are no one's history.
 const (
 	requestsBucket = "requests"     // pseudonym of principal 0x00 id → time, digest, units, answer
-	requestAges    = "requests.age" // time, the same → nothing
+	requestAges    = "requests.age" // time, the same → sum of what is remembered, see sumOf
 )
 
 const swept = 4 // outdated request ids that a new one takes with it
@@ -127,6 +129,9 @@ func (id identity) answered(tx store.Tx, access *authz.Access, like proto.Messag
 	if err != nil || !there {
 		return nil, err
 	}
+	if err := id.whole(tx, value); err != nil {
+		return nil, err
+	}
 	digest, units, answer := parted(value)
 	if !bytes.Equal(digest, id.digest[:]) {
 		return nil, ErrReused.At(id.at, "已用于内容不同的请求", "was used for another request")
@@ -138,6 +143,31 @@ func (id identity) answered(tx store.Tx, access *authz.Access, like proto.Messag
 	}
 	first := like.ProtoReflect().New().Interface()
 	return first, proto.Unmarshal(answer, first)
+}
+
+// errDamaged says that what is remembered is not what was: no answer is better than another.
+var errDamaged = errors.New("change: the remembered answer is damaged")
+
+// whole refuses a remembered request that is not as it was written. Builds from before kept
+// no sum.
+func (id identity) whole(tx store.Tx, value []byte) error {
+	if len(value) < timeSize {
+		return errDamaged
+	}
+	sum, there, err := store.Seek(tx, requestAges, ageKey(value, id.key))
+	if err == nil && (!there || len(sum) > 0 && !bytes.Equal(sum, sumOf(id.key, value))) {
+		err = errDamaged
+	}
+	return err
+}
+
+// ageKey is where the age stands of what is remembered under key.
+func ageKey(value, key []byte) []byte { return slices.Concat(value[:timeSize], key) }
+
+// sumOf is the SHA-256 of a key, whose length never changes, and what is remembered under it.
+func sumOf(key, value []byte) []byte {
+	sum := sha256.Sum256(slices.Concat(key, value))
+	return sum[:]
 }
 
 // A remembered request is the time, the digest, how many bytes the names of its
@@ -159,7 +189,6 @@ func (id identity) keep(tx store.Tx, now time.Time, units []string, answer proto
 		return nil
 	}
 	value := binary.BigEndian.AppendUint64(nil, uint64(now.UnixMilli()))
-	age := append(bytes.Clone(value), id.key...)
 	value = append(value, id.digest[:]...)
 	names := strings.Join(units, "\n")
 	value = append(binary.BigEndian.AppendUint32(value, uint32(len(names))), names...)
@@ -170,7 +199,7 @@ func (id identity) keep(tx store.Tx, now time.Time, units []string, answer proto
 	if err := tx.Put(requestsBucket, id.key, value); err != nil {
 		return err
 	}
-	if err := tx.Put(requestAges, age, nil); err != nil {
+	if err := tx.Put(requestAges, ageKey(value, id.key), sumOf(id.key, value)); err != nil {
 		return err
 	}
 	return sweep(tx, now.Add(-kept))

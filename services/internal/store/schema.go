@@ -25,7 +25,7 @@ type Schema struct {
 	// that ends with a slash stands for all that begin with it.
 	Buckets []string
 
-	// Forms say of buckets, by their names, which rows the service writes in them: any other
+	// Forms say of buckets, by their names, which rows the service keeps in them: any other
 	// was changed.
 	Forms map[string]Form
 
@@ -37,9 +37,6 @@ type Schema struct {
 	// It rises when old migrations are dropped.
 	First uint64
 }
-
-// Form says whether a row is one that a service writes.
-type Form func(key, value []byte) bool
 
 // Within says whether the schema has all buckets that begin as this one does.
 func (s Schema) Within(bucket string) bool {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -17,7 +18,8 @@ var versionKey = []byte("version")
 var ErrVersion = errors.New("store: of another version")
 
 // ErrNoVersion says that something was written in a store that does not say of which
-// version it is, as every store does from its first commit on: it was changed by others.
+// version it is, or says what no program writes: every store does from its first commit on,
+// so that it was damaged or changed by others.
 var ErrNoVersion = errors.New("store: it does not say of which version it is")
 
 // Migration brings a store from one version to the next.
@@ -77,7 +79,26 @@ func (s Schema) migrate(tx Tx, is uint64) error {
 			}
 		}
 	}
-	return tx.Put(VersionBucket, versionKey, Number(s.Version()))
+	return tx.Put(VersionBucket, versionKey, said(s.Version()))
+}
+
+// most is far above every version that there will be.
+const most = 1 << 16
+
+// said is how a store says its version: the number, and every bit of it the other way
+// round, so that no wrong bit makes another version of it.
+func said(version uint64) []byte { return append(Number(version), Number(^version)...) }
+
+// saying returns the version that a row says; stores of builds from before say it once. It
+// is an ErrNoVersion if that is none.
+func saying(row []byte) (is uint64, err error) {
+	if len(row) >= 8 {
+		is = binary.BigEndian.Uint64(row)
+	}
+	if is == 0 || is > most || len(row) != 8 && !bytes.Equal(row, said(is)) {
+		return 0, fmt.Errorf("%w: it says %x, which no program writes", ErrNoVersion, row)
+	}
+	return is, nil
 }
 
 // CheckVersion refuses with ErrVersion a store that is not of the schema's
@@ -97,19 +118,16 @@ func CheckVersion(ctx context.Context, e Engine, s Schema) error {
 }
 
 // VersionOf returns the version of a store: 0 of one in which nothing was ever
-// written. It answers ErrNoVersion if something was, and no version, and ErrVersion if
-// that is said to be 0.
+// written. It answers ErrNoVersion if something was, and no version.
 func VersionOf(ctx context.Context, e Engine) (is uint64, err error) {
 	err = e.View(ctx, func(tx Tx) error {
-		b, _, err := Seek(tx, VersionBucket, versionKey)
+		row, there, err := Seek(tx, VersionBucket, versionKey)
 		if err != nil {
 			return err
 		}
-		if len(b) == 8 {
-			if is = binary.BigEndian.Uint64(b); is == 0 {
-				return fmt.Errorf("%w: it says that its version is 0, which there never was", ErrVersion)
-			}
-			return nil
+		if there {
+			is, err = saying(row)
+			return err
 		}
 		buckets, err := tx.Buckets()
 		if err == nil && len(buckets) > 0 {

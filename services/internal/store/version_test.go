@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -98,23 +100,6 @@ func TestAStoreWithoutItsVersion(t *testing.T) {
 	}
 }
 
-// TestVersionZeroNeverWas: only a store that says nothing is new.
-func TestVersionZeroNeverWas(t *testing.T) {
-	schema := store.Schema{}
-	e := stale(t, schema)
-	if err := e.Update(t.Context(), func(tx store.Tx) error { return tx.Put("store", []byte("version"), store.Number(0)) }); err != nil {
-		t.Fatal(err)
-	}
-	for name, refuse := range map[string]func() error{
-		"serve": func() error { return store.Migrate(t.Context(), e, schema) },
-		"read":  func() error { return store.CheckVersion(t.Context(), e, schema) },
-	} {
-		if err := refuse(); !errors.Is(err, store.ErrVersion) {
-			t.Errorf("to %s it: %v", name, err)
-		}
-	}
-}
-
 // TestOtherVersionsAreRefused, and nothing of them is changed.
 func TestOtherVersionsAreRefused(t *testing.T) {
 	newer := stale(t, store.Schema{First: 7})
@@ -135,6 +120,33 @@ func TestOtherVersionsAreRefused(t *testing.T) {
 	}
 	if is, err := store.VersionOf(t.Context(), newer); err != nil || is != 7 {
 		t.Errorf("the version is %d now, %v", is, err)
+	}
+}
+
+// TestAVersionThatIsSaidOnce, as builds from before say it, is that version, and is said
+// twice after the next migration.
+func TestAVersionThatIsSaidOnce(t *testing.T) {
+	e := stale(t, store.Schema{})
+	if err := e.Update(t.Context(), func(tx store.Tx) error { return tx.Put(store.VersionBucket, []byte("version"), store.Number(1)) }); err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range []store.Schema{{}, {Migrations: []store.Migration{step("a")}}} {
+		if err := store.Migrate(t.Context(), e, s); err != nil {
+			t.Fatal(err)
+		}
+		if is, err := store.VersionOf(t.Context(), e); err != nil || is != s.Version() {
+			t.Errorf("the version is %d, %v", is, err)
+		}
+	}
+	err := e.View(t.Context(), func(tx store.Tx) error {
+		row, err := tx.Get(store.VersionBucket, []byte("version"))
+		if err == nil && len(row) != 16 {
+			t.Errorf("it has %x", row)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -176,6 +188,62 @@ func TestAStoreStaysWithItsClock(t *testing.T) {
 		}
 		if err := is(stale(t, store.Schema{}), simulated); !errors.Is(err, store.ErrOtherTime) {
 			t.Errorf("one that does not say is answered %v", err)
+		}
+		for _, by := range [][]byte{nil, {2}, {0, 0}} {
+			if err := e.Update(t.Context(), func(tx store.Tx) error { return tx.Put(store.VersionBucket, []byte("simulated"), by) }); err != nil {
+				t.Fatal(err)
+			}
+			if err := is(e, simulated); !errors.Is(err, store.ErrOtherTime) || !strings.Contains(err.Error(), "it says") {
+				t.Errorf("one that says %x is answered %v", by, err)
+			}
+		}
+	}
+}
+
+// TestAWrongBitIsNoOtherVersion: whichever bit of the row is wrong, and wherever it is cut,
+// the store says no version; nor does one that says one which no program ever will.
+func TestAWrongBitIsNoOtherVersion(t *testing.T) {
+	schema := store.Schema{First: 10}
+	e := stale(t, schema)
+	var row []byte
+	err := e.View(t.Context(), func(tx store.Tx) (err error) {
+		row, err = tx.Get(store.VersionBucket, []byte("version"))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := func(what string, row []byte) {
+		t.Helper()
+		if err := e.Update(t.Context(), func(tx store.Tx) error { return tx.Put(store.VersionBucket, []byte("version"), row) }); err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Migrate(t.Context(), e, schema); !errors.Is(err, store.ErrNoVersion) || !strings.Contains(err.Error(), "which no program writes") {
+			t.Errorf("%s: Migrate = %v", what, err)
+		}
+		if err := store.CheckVersion(t.Context(), e, schema); err != nil { // who only reads may look into it
+			t.Errorf("%s: CheckVersion = %v", what, err)
+		}
+	}
+	for bit := range 8 * len(row) {
+		wrong := bytes.Clone(row)
+		wrong[bit/8] ^= 1 << (bit % 8)
+		refused(fmt.Sprint("the bit ", bit), wrong)
+	}
+	refused("empty", nil)
+	refused("short", row[:7])
+	refused("cut", row[:15])
+	refused("longer", append(bytes.Clone(row), 0))
+	for _, n := range []uint64{0, 1<<16 + 1, 1 << 40} {
+		refused(fmt.Sprint("once, ", n), store.Number(n))
+	}
+}
+
+// TestWhatAStoreSaysOfItself is known by its keys.
+func TestWhatAStoreSaysOfItself(t *testing.T) {
+	for key, want := range map[string]bool{"version": true, "simulated": true, "": false, "Version": false, "versions": false} {
+		if store.Says([]byte(key)) != want {
+			t.Errorf("Says(%q) = %v", key, !want)
 		}
 	}
 }

@@ -18,9 +18,23 @@ import (
 	"github.com/duban-project/duban/services/internal/store/bolt"
 )
 
+// guarded runs do, which reads the store of a role before it is served, and answers
+// bolt.ErrDamaged if the file leads it nowhere.
+func (s *Suite) guarded(role string, do func() error) error {
+	return bolt.Guard(filepath.Join(s.config.Data, role+".db"), do)
+}
+
 // book is what a role writes in: it brings its store to the role's schema, and has its log
 // go on if that is whole.
-func (s *Suite) book(ctx context.Context, r role, o Options) (*change.Book, error) {
+func (s *Suite) book(ctx context.Context, r role, o Options) (book *change.Book, err error) {
+	err = s.guarded(r.name, func() error {
+		book, err = s.admitted(ctx, r, o)
+		return err
+	})
+	return book, err
+}
+
+func (s *Suite) admitted(ctx context.Context, r role, o Options) (*change.Book, error) {
 	src := s.feeds[r.name]
 	if err := store.Migrate(ctx, s.engines[r.name], r.schema, s.keeper.Made, store.NoteTime(s.Clock.Simulated())); err != nil {
 		return nil, err
@@ -79,7 +93,7 @@ func (s *Suite) openStore(ctx context.Context, r role, o Options) (engine store.
 	}
 	s.closers = append(s.closers, engine.Close)
 	s.engines[r.name] = engine
-	err = bolt.Guard(path, func() error {
+	err = s.guarded(r.name, func() error {
 		era, err := EraOf(ctx, engine)
 		if err != nil {
 			return err

@@ -74,7 +74,10 @@ func organization(ctx context.Context, s *Suite, book *change.Book) (_ serve.Ser
 	if _, held := book.Log.Held(); held { // what is there, or was, has its administrators
 		return service, nil
 	}
-	s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].Bootstrap())
+	err = s.guarded("organization", func() error {
+		s.Bootstrap, err = service.Bootstrap(ctx, s.secrets["organization"].Bootstrap())
+		return err
+	})
 	return service, err
 }
 

@@ -55,7 +55,8 @@ func (p *part) begin(t testing.TB) (await func()) {
 	go func() { ended <- p.Suite.Run(ctx, func(a suite.Addresses) { ready <- a }) }()
 	p.stop = sync.OnceValue(func() error {
 		cancel()
-		return errors.Join(<-ended, p.Close())
+		err := <-ended
+		return errors.Join(err, p.formed(), p.Close())
 	})
 	t.Cleanup(func() {
 		if err := p.stop(); err != nil {

@@ -48,7 +48,7 @@ func readingsOf(ctx context.Context, c suite.Config, role string, all map[string
 func bookmarks(ctx context.Context, engine store.Engine, role string, read []intact.Reading, r *fsck.Report) error {
 	wrong := adding(r)
 	if _, err := store.VersionOf(ctx, engine); errors.Is(err, store.ErrNoVersion) {
-		wrong("the store does not say of which version it is")
+		wrong(err.Error())
 	}
 	return engine.View(ctx, func(tx store.Tx) error {
 		for row, err := range tx.Scan(store.VersionBucket, nil, nil) {

@@ -31,7 +31,7 @@ func Backup(ctx context.Context, c suite.Config, to string, now func() time.Time
 
 // look reads what a copy of a store says of itself.
 func look(ctx context.Context, role, path string) (is backup.Feed, err error) {
-	engine, err := bolt.Open(path, bolt.Options{})
+	engine, err := bolt.Inspect(path)
 	if err != nil {
 		return is, err
 	}

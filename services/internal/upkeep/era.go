@@ -164,7 +164,7 @@ type turning struct {
 
 // ready says why the log may not go on in the era, before any is in it.
 func (t turning) ready(ctx context.Context) (err error) {
-	engine, err := versioned(ctx, t.Config, t.role)
+	engine, err := versioned(ctx, t.Config, t.role, bolt.Inspect)
 	if err != nil {
 		return err
 	}

@@ -133,11 +133,11 @@ func (k *checking) orphans(ctx context.Context) (all uint64, err error) {
 	return all, nil
 }
 
-// lost says whether the error is that a store is damaged, missing, of another version or not to be read:
-// that is of this store alone, and the others can be checked.
+// lost says whether the error is that a store is damaged, missing, of another version or of
+// none, or not to be read: that is of this store alone, and the others can be checked.
 func lost(err error) bool {
 	var path *fs.PathError
-	return errors.Is(err, bolt.ErrDamaged) || errors.Is(err, store.ErrVersion) || errors.As(err, &path)
+	return errors.Is(err, bolt.ErrDamaged) || errors.Is(err, store.ErrVersion) || errors.Is(err, store.ErrNoVersion) || errors.As(err, &path)
 }
 
 // damaged is the report on a store of which nothing more can be said.
@@ -193,7 +193,8 @@ func fsckMirrors(ctx context.Context, c suite.Config, role string, s seed.Role, 
 
 // Reindex writes the indexes of every store anew from its records, in the data
 // folder of a suite that does not run. It passes over what cannot be mended, a file
-// that is damaged or missing and a record that cannot be read: Fsck names them.
+// that is damaged, missing or does not say its version, and a record that cannot be read: Fsck
+// names them.
 func Reindex(ctx context.Context, c suite.Config) (all store.Mended, err error) {
 	if c, err = named(ctx, c, suite.Called()); err != nil {
 		return all, err
@@ -210,7 +211,7 @@ func Reindex(ctx context.Context, c suite.Config) (all store.Mended, err error) 
 }
 
 func reindexRole(ctx context.Context, c suite.Config, role string) (mended store.Mended, err error) {
-	engine, err := open(ctx, c, role, bolt.Mend)
+	engine, err := versioned(ctx, c, role, bolt.Mend)
 	if err != nil {
 		return mended, err
 	}
@@ -240,10 +241,10 @@ func reopen(ctx context.Context, c suite.Config, role string) (store.Engine, err
 	return open(ctx, c, role, bolt.Inspect)
 }
 
-// versioned is reopen for who takes what the store has as it stands: one that does not say
-// its version is a store.ErrNoVersion.
-func versioned(ctx context.Context, c suite.Config, role string) (store.Engine, error) {
-	engine, err := reopen(ctx, c, role)
+// versioned is open for who takes what the store has as it stands, or writes to it: one that
+// does not say its version is a store.ErrNoVersion.
+func versioned(ctx context.Context, c suite.Config, role string, how func(path string) (store.Engine, error)) (store.Engine, error) {
+	engine, err := open(ctx, c, role, how)
 	if err != nil {
 		return nil, err
 	}

@@ -19,6 +19,7 @@ import (
 	federationserver "github.com/duban-project/duban/services/federation/server"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
+	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -154,7 +155,7 @@ func withStores(ctx context.Context, c suite.Config, use func(context.Context, m
 	}()
 	given := map[string]store.Engine{}
 	for _, role := range suite.Called() {
-		engine, err := versioned(ctx, c, role)
+		engine, err := versioned(ctx, c, role, bolt.Inspect)
 		if err != nil {
 			return fmt.Errorf("%s: %w", role, err)
 		}

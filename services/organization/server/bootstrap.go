@@ -41,8 +41,8 @@ func (s *Service) Bootstrap(ctx context.Context, secret string) (string, error) 
 // unseen says whether the key is still to be made or shown.
 func (s *Service) unseen(ctx context.Context) (waiting bool, err error) {
 	err = s.book.Store.View(ctx, func(tx store.Tx) error {
-		_, made, err := store.Seek(tx, digests, []byte(bootstrapID))
-		if err != nil {
+		digest, made, err := store.Seek(tx, digests, []byte(bootstrapID))
+		if err != nil || string(digest) == dead { // of which nobody is to be shown anything any more
 			return err
 		}
 		if !made { // it is with what came back of a log that was lost

@@ -4,7 +4,6 @@ package server
 
 import (
 	"context"
-	"crypto/sha256"
 	"strings"
 	"time"
 
@@ -70,16 +69,7 @@ var Schema = store.Schema{
 		"duban.organization.v1.Identity":  {"principal"},
 	},
 	Buckets: []string{accounts, digests, unshown, usage},
-	Forms: map[string]store.Form{
-		digests: func(key, value []byte) bool { // of a dead bootstrap key a word is left
-			return len(value) == sha256.Size || string(key) == bootstrapID && string(value) == dead
-		},
-		unshown: func(key, value []byte) bool { return string(key) == bootstrapID && len(value) == 0 },
-		usage: func(_, value []byte) bool {
-			last, err := parseUse(value)
-			return err == nil && string(last.row()) == string(value)
-		},
-	},
+	Forms:   forms,
 }
 
 // New returns the service that writes in book and issues keys of that form.

@@ -71,7 +71,9 @@ var Schema = store.Schema{
 		"duban.rectification.v1.Inspection": {"unit"},
 	},
 	Buckets: []string{announced.Bucket("rectification"), archived.Bucket("rectification"), closedBucket, cursorsBucket},
-	Forms:   map[string]store.Form{announced.Bucket("rectification"): announced.Form},
+	Forms: map[string]store.Form{
+		announced.Bucket("rectification"): announced.Form, archived.Bucket("rectification"): archived.Form, closedBucket: archived.Days("campaigns/"),
+	},
 }
 
 // New returns the service that writes in book. Of campaigns that are published or

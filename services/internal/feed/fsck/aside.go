@@ -1,9 +1,7 @@
 package fsck
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"maps"
@@ -15,17 +13,6 @@ import (
 
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
-)
-
-// The buckets of remembered requests: principal 0x00 id → time and answer, and
-// time, principal 0x00 id → nothing. A time is eight bytes; after it come 32 of
-// the request's digest and four that say how many bytes of units follow.
-const (
-	requestsBucket = "requests"
-	agesBucket     = "requests.age"
-
-	timeSize    = 8
-	requestSize = timeSize + 32 + 4
 )
 
 // indexes holds every index row against its record and every record against the
@@ -127,48 +114,6 @@ func (c *check) last(name string) int64 {
 	return None
 }
 
-// requests holds the two buckets of remembered requests against each other. The
-// keys are shown in hexadecimal: a client chose a part of them.
-func (c *check) requests(ctx context.Context) error {
-	for row, err := range c.tx.Scan(requestsBucket, nil, nil) {
-		if err := errors.Join(err, ctx.Err()); err != nil {
-			return fmt.Errorf("reading remembered requests: %w", err)
-		}
-		if len(row.Value) < requestSize || uint64(binary.BigEndian.Uint32(row.Value[requestSize-4:])) > uint64(len(row.Value)-requestSize) {
-			c.wrong(None, "", "%s has under %x what is no remembered request", requestsBucket, row.Key)
-			continue
-		}
-		_, there, err := store.Seek(c.tx, agesBucket, slices.Concat(row.Value[:timeSize], row.Key))
-		if err != nil {
-			return err
-		}
-		if !there {
-			c.wrong(None, "", "%s has %x, which %s does not have at its time: it would never be forgotten", requestsBucket, row.Key, agesBucket)
-		}
-	}
-	return c.ages(ctx)
-}
-
-// ages looks for the remembered request of every age.
-func (c *check) ages(ctx context.Context) error {
-	for row, err := range c.tx.Scan(agesBucket, nil, nil) {
-		if err := errors.Join(err, ctx.Err()); err != nil {
-			return fmt.Errorf("reading the ages of requests: %w", err)
-		}
-		at, key := row.Key[:min(timeSize, len(row.Key))], row.Key[min(timeSize, len(row.Key)):]
-		kept, there, err := store.Seek(c.tx, requestsBucket, key)
-		switch {
-		case err != nil:
-			return err
-		case !there:
-			c.wrong(None, "", "%s has %x, and %s does not", agesBucket, row.Key, requestsBucket)
-		case !bytes.HasPrefix(kept, at):
-			c.wrong(None, "", "%s has %x at another time than %s", agesBucket, row.Key, requestsBucket)
-		}
-	}
-	return nil
-}
-
 // buckets names those that hold something and belong to nothing.
 func (c *check) buckets() error {
 	names, err := c.tx.Buckets()
@@ -191,15 +136,19 @@ func (c *check) buckets() error {
 	return nil
 }
 
-// forms names the rows that are none of those that the service writes.
-func (c *check) forms() error {
+// forms names the rows that are none of those that the service keeps.
+func (c *check) forms(ctx context.Context) error {
 	for _, name := range slices.Sorted(maps.Keys(c.expect.Schema.Forms)) {
 		for row, err := range c.tx.Scan(name, nil, nil) {
-			if err != nil {
+			if err := errors.Join(err, ctx.Err()); err != nil {
 				return fmt.Errorf("reading the bucket %q: %w", name, err)
 			}
-			if !c.expect.Schema.Forms[name](row.Key, row.Value) {
-				c.wrong(None, "", "%s has under %q what the service does not write", name, row.Key)
+			what, err := c.expect.Schema.Forms[name](c.tx, row)
+			if err != nil {
+				return fmt.Errorf("checking the bucket %q: %w", name, err)
+			}
+			if what != "" {
+				c.wrong(None, "", "%s has under %q %s", name, row.Key, what)
 			}
 		}
 	}

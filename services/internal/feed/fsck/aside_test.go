@@ -25,7 +25,15 @@ const (
 	picture = "a picture"
 	request = "members/1\x00id"
 	at      = "\x00\x00\x01\x9a\x00\x00\x00\x01" // when request was remembered
+
+	earlier     = "members/1\x00old" // of a build that kept no sums
+	remembering = at + "dddddddddddddddddddddddddddddddd" + "\x00\x00\x00\x07units/1" + "\x0a\x06answer"
 )
+
+func summed(content string) string {
+	sum := sha256.Sum256([]byte(content))
+	return string(sum[:])
+}
 
 // digestOf is the name of a file by what it holds.
 func digestOf(content string) string {
@@ -46,9 +54,11 @@ func whole(t *testing.T) (*feedtest.Fixture, fstest.MapFS) {
 		{titles, "title 5\x00problems/1"},
 		{titles, "title 7\x00problems/4"},
 		{notes, "a\x00problems/1"}, {notes, "b\x00problems/1"}, {notes, "a\x00problems/4"}, {notes, "b\x00problems/4"},
-		{requestsBucket, request, at + strings.Repeat("d", 32) + "\x00\x00\x00\x07units/1" + "answer"},
-		{agesBucket, at + request},
-		{"codes", "x", "y"},
+		{requestsBucket, request, remembering},
+		{agesBucket, at + request, summed(request + remembering)},
+		{requestsBucket, earlier, remembering},
+		{agesBucket, at + earlier},
+		{"codes", "x", "y"}, {"uses", "x", ""},
 	} {
 		f.Update(t, add(row[0], row[1], row[2]))
 	}
@@ -69,7 +79,9 @@ func held(t *testing.T, f *feedtest.Fixture, files *Files) Report {
 	}
 	report, err := run(t.Context(), f.Engine, Expect{
 		Verifier: verifier, Files: files,
-		Schema: store.Schema{Indexes: map[string][]string{problems: {"title", "note"}}, Buckets: []string{"codes"}},
+		Schema: store.Schema{Indexes: map[string][]string{problems: {"title", "note"}}, Buckets: []string{"codes", "uses"}, Forms: map[string]store.Form{
+			"codes": store.Shaped(func(_, value []byte) bool { return len(value) == 1 }), "uses": store.Of("codes", store.Same),
+		}},
 	}, types)
 	if err != nil {
 		t.Fatal(err)
@@ -113,10 +125,18 @@ func TestWhatIsWrongBesideIsNamed(t *testing.T) {
 		{"requests/short age", add(agesBucket, "x", ""), None, "", agesBucket + " has 78, and"},
 		{"requests/garbage", value(requestsBucket, []byte(request), func(b []byte) []byte { return b[:20] }), None, "", "no remembered request"},
 		{"requests/units", value(requestsBucket, []byte(request), flip(40)), None, "", "no remembered request"},
+		{"requests/answer", value(requestsBucket, []byte(request), flip(-1)), None, "", "another answer than was remembered"},
+		{"requests/digest", value(requestsBucket, []byte(request), flip(8)), None, "", "another answer than was remembered"},
+		{"requests/of another", add(requestsBucket, request, at+remembering[8:len(remembering)-1]+"x"), None, "", "another answer than was remembered"},
+		{"requests/sum", value(agesBucket, []byte(at+request), flip(0)), None, "", "another answer than was remembered"},
+		{"requests/half a sum", value(agesBucket, []byte(at+request), func(b []byte) []byte { return b[:16] }), None, "", "another answer than was remembered"},
+		{"requests/no message", value(requestsBucket, []byte(earlier), func(b []byte) []byte { return b[:len(b)-1] }), None, "", "another answer than was remembered"},
 		{"meta/unknown", add(feed.MetaBucket, "x", "y"), None, "", `feed.meta has under "x" what nobody reads`},
 		{"tail/aim of one byte", add(feed.MetaBucket, feed.LostKey, "x"), None, "", "does not lead to where the log was"},
 		{"tail/garbage", add(feed.LostBucket, string(seqKey(9)), "\xff"), None, "", "feed.lost is damaged: what it has under 0000000000000009 is not entry 9"},
 		{"tail/gap", add(feed.LostBucket, string(seqKey(10)), "\xff"), None, "", "feed.lost is damaged: what it has under 000000000000000a is not entry 9"},
+		{"form/of the row", add("codes", "z", "yy"), None, "", `codes has under "z" what the service does not write`},
+		{"form/of what it belongs to", remove("codes", []byte("x")), None, "", `uses has under "x" what belongs to nothing in codes`},
 		{"bucket/unknown", add("elsewhere", "x", ""), None, "", `the bucket "elsewhere"`},
 		{"bucket/index of another field", add(problems+".officer", "x", ""), None, "", `the bucket "` + problems + `.officer"`},
 	} {

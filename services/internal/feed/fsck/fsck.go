@@ -170,7 +170,7 @@ func (c *check) all(ctx context.Context) error {
 		{aside, func() error { return c.requests(ctx) }},
 		{aside, c.meta},
 		{aside, c.buckets},
-		{aside, c.forms},
+		{aside, func() error { return c.forms(ctx) }},
 		{aside, c.beside},
 	} {
 		c.rank = step.rank
