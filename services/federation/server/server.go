@@ -85,6 +85,10 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 // the same installation at once (克隆).
 func (s *Service) Clones() int64 { return s.streams.Clones() }
 
+// Refused is how often who came as an installation that is enrolled was not believed, since the
+// process began, by code: once a minute at most of each.
+func (s *Service) Refused() map[federationv1.Code]int64 { return s.refused.Told() }
+
 // Names returns the feeds of all mirrors, such as "510104.rectification": what is
 // relayed upward beside the installation's own.
 func (s *Service) Names(ctx context.Context) ([]federation.Upward, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -77,14 +78,39 @@ func skewed(at, now time.Time) error {
 }
 
 // believe says who has signed a greeting to this installation, whenever that was. Of whoever
-// comes as one that is enrolled, and is not it or is revoked, the log tells.
+// comes as one that is enrolled and is not it, is revoked, or claims an era which nobody has
+// enrolled, the log tells, and its mirror.
 func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*session, error) {
 	c, err := s.signer(ctx, hello)
 	var r *refusal
-	if errors.As(err, &r) && (r.code == federationv1.Code_CODE_REVOKED || r.code == federationv1.Code_CODE_BAD_SIGNATURE) {
-		s.refused.Tell(ctx, hello.GetInstallation(), r.code, s.book.Clock())
+	if !errors.As(err, &r) || r.origin == "" && r.code != federationv1.Code_CODE_REVOKED && r.code != federationv1.Code_CODE_BAD_SIGNATURE {
+		return c, err
+	}
+	now := s.book.Clock()
+	if s.refused.Tell(ctx, hello.GetInstallation(), r.code, r.origin, now) {
+		s.note(ctx, hello.GetInstallation(), r, now)
 	}
 	return c, err
+}
+
+// note lets the mirror of an installation's voice say that a greeting was refused. Who greets is
+// answered the same without it.
+func (s *Service) note(ctx context.Context, name string, r *refusal, now time.Time) {
+	feed := strings.TrimPrefix(name, "installations/") + "." + federation.Service
+	err := s.book.Store.Update(ctx, func(tx store.Tx) error {
+		m, err := row(tx, feed)
+		if errors.Is(err, store.ErrNotFound) { // nothing was ever heard of it
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		federation.RefuseGreeting(m, r.code, r.origin, now)
+		return put(tx, mirrorsBucket, feed, m)
+	})
+	if err != nil {
+		slog.WarnContext(ctx, "that a greeting was refused cannot be noted", "installation", name, "error", err)
+	}
 }
 
 func (s *Service) signer(ctx context.Context, hello *federationv1.Hello) (*session, error) {
@@ -95,7 +121,7 @@ func (s *Service) signer(ctx context.Context, hello *federationv1.Hello) (*sessi
 	voice := federation.Voice(in)
 	said, err := federation.ReadStatement(voice, hello.GetStatement())
 	switch ahead := federation.Ahead(in, hello.GetLogs()); {
-	case ahead != "": // no alarm, and for the administrators of both to do
+	case ahead != "": // for the administrators of both to do; or whoever claims it is another
 		return nil, &refusal{origin: ahead, code: federationv1.Code_CODE_UNKNOWN_LOG, detail: "the installation has opened an era that is not enrolled here: its logs of before stay as they are until it is"}
 	case err != nil, said.To != s.parts.Cosigner.Name():
 		return nil, &refusal{code: federationv1.Code_CODE_BAD_SIGNATURE, detail: "the greeting is not signed by the key that is enrolled, or not meant for here"}
