@@ -75,7 +75,6 @@ func Waiting(ctx context.Context, c suite.Config) (n uint64, err error) {
 func RecountFederation(ctx context.Context, c suite.Config, below []string) error {
 	return withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) error {
 		top := above{figures: stores["aggregation"], enrolled: stores["federation"]}
-		delete(stores, "federation") // what it says of the tree is not believed here
 		return top.recount(ctx, recount.Sources("", stores), below)
 	})
 }
