@@ -108,6 +108,8 @@ var rules = []struct {
 	{"federation/streams", append(rooms("authn", "fault", "limit"), std, proto, root+"federation")},
 	{"federation/own", append(rooms("authz", "store"), std, proto, root+"federation")},
 	{"federation/evidence", append(rooms("store"), std, pb, proto, root+"federation")},
+	{"federation/heads", append(rooms("store"), std)},
+	{"federation/rows", append(rooms("store"), std, proto, root+"federation")},
 	{"federation/dated", append(rooms("feed", "store"), std, pb, proto, root+"federation", "google.golang.org/genproto/googleapis/api/annotations")},
 	{"federation/witness", append(rooms("change", "feed", "store"), std, pb, proto, root+"federation")},
 	{"federation/server", append(rooms(""), std, pb, grpc, proto, tlog, root+"federation")},

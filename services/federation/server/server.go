@@ -18,6 +18,7 @@ import (
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/evidence"
 	"github.com/duban-project/duban/services/federation/own"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/federation/witness"
 	"github.com/duban-project/duban/services/internal/change"
@@ -51,7 +52,7 @@ type Parts struct {
 }
 
 // Schema is what the service keeps beside its feed.
-var Schema = store.Schema{First: 2, Buckets: []string{mirrorsBucket, evidence.Bucket, witness.Bucket, witness.HeardBucket, own.Bucket, mirrorPrefix}}
+var Schema = store.Schema{First: 2, Buckets: []string{rows.Table.Bucket, evidence.Bucket, witness.Bucket, witness.HeardBucket, own.Bucket, rows.Prefix}}
 
 // Service implements FederationService.
 type Service struct {
@@ -72,7 +73,7 @@ func New(book *change.Book, parts Parts) *Service {
 	s := &Service{book: book, parts: parts}
 	s.installations = change.Kind[*federationv1.Installation]{Book: book, Unit: (*federationv1.Installation).GetUnit}
 	s.witness = witness.Witness{Book: book, Tree: parts.Tree}
-	s.mirrors = mirrors{engine: book.Store, open: map[string]*mirror{}}
+	s.mirrors = mirrors{open: map[string]*mirror{}}
 	return s
 }
 
@@ -92,5 +93,5 @@ func (s *Service) Refused() map[federationv1.Code]int64 { return s.refused.Told(
 // Names returns the feeds of all mirrors, such as "510104.rectification": what is
 // relayed upward beside the installation's own.
 func (s *Service) Names(ctx context.Context) ([]federation.Upward, error) {
-	return s.mirrors.names(ctx)
+	return rows.Names(ctx, s.book.Store)
 }

@@ -11,6 +11,8 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/evidence"
+	"github.com/duban-project/duban/services/federation/heads"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/store"
@@ -98,7 +100,7 @@ func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*sess
 func (s *Service) note(ctx context.Context, name string, r *refusal, now time.Time) {
 	feed := strings.TrimPrefix(name, "installations/") + "." + federation.Service
 	err := s.book.Store.Update(ctx, func(tx store.Tx) error {
-		m, err := row(tx, feed)
+		m, err := rows.Table.Get(tx, feed)
 		if errors.Is(err, store.ErrNotFound) { // nothing was ever heard of it
 			return nil
 		}
@@ -106,7 +108,7 @@ func (s *Service) note(ctx context.Context, name string, r *refusal, now time.Ti
 			return err
 		}
 		federation.RefuseGreeting(m, r.code, r.origin, now)
-		return put(tx, mirrorsBucket, feed, m)
+		return rows.Table.Put(tx, m)
 	})
 	if err != nil {
 		slog.WarnContext(ctx, "that a greeting was refused cannot be noted", "installation", name, "error", err)
@@ -205,7 +207,7 @@ func (c *session) compare(m *held, head *federationv1.Head) error {
 		}
 	}
 	c.stands(m)
-	if err := m.shown(h.Size, c.moment()); err != nil || h.Size > m.size {
+	if err := heads.Shown(m.tx, h.Size, c.moment()); err != nil || h.Size > m.size {
 		return err
 	}
 	return c.tell(m)

@@ -16,7 +16,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/recount"
 	events "github.com/duban-project/duban/services/event/recheck"
 	"github.com/duban-project/duban/services/federation"
-	federationserver "github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/federation/rows"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
@@ -42,7 +42,7 @@ func RecountStores(ctx context.Context, stores map[string]store.Engine) error {
 // the mirrors, and where it lies from federation's feed.
 func mirrored(ctx context.Context, stores map[string]store.Engine) ([]recount.Source, error) {
 	sources := recount.Sources("", stores)
-	mirrors, err := federationserver.Mirrored(ctx, stores["federation"])
+	mirrors, err := rows.Mirrored(ctx, stores["federation"])
 	if err != nil {
 		return nil, err
 	}
