@@ -82,7 +82,7 @@ func (c *count) settle() {
 		}
 		for _, one := range all {
 			if c.tree.Owns(one.by, unit) {
-				c.lies(one.unit, one.since)
+				c.entered(one.unit, one.since)
 			}
 		}
 	}
@@ -98,7 +98,7 @@ func (c *count) passed(r *federationv1.RemoteUnit) {
 		}
 		c.tree.Gets(by, unit)
 		if proto.Equal(one.since, r.GetEffectiveTime()) && one.unit.GetParent() == r.GetUnit().GetParent() {
-			c.lies(one.unit, one.since)
+			c.entered(one.unit, one.since)
 		}
 	}
 }
@@ -118,10 +118,17 @@ func (c *count) remote(r *federationv1.RemoteUnit) {
 		c.passed(r)
 		return
 	}
-	u := r.GetUnit()
 	c.tree.Gets(hold.Short(r.GetInstallation()), "units/"+hold.Short(r.GetName()))
-	if u != nil && (!c.later(r.GetEffectiveTime()) || !c.tree.Lain(u.GetName())) {
-		c.lies(u, r.GetEffectiveTime())
+	if u := r.GetUnit(); u != nil {
+		c.entered(u, r.GetEffectiveTime())
+	}
+}
+
+// entered takes in where a unit from below lies, as known until then; where it lay first it
+// has always lain.
+func (c *count) entered(u *organizationv1.Unit, since *timestamppb.Timestamp) {
+	if !c.later(since) || !c.tree.Lain(u.GetName()) {
+		c.lies(u, since)
 	}
 }
 
