@@ -141,7 +141,7 @@ func TestAFirstMessageIsSmall(t *testing.T) {
 			{2<<20 - 100, nil, codes.Unauthenticated, "INSTALLATION_SIGNATURE_REFUSED"},
 			{2<<20 + 1, nil, codes.ResourceExhausted, "STREAM_FIRST_TOO_LARGE"},
 			{15 << 20, nil, codes.ResourceExhausted, "STREAM_FIRST_TOO_LARGE"},
-			{15 << 20, []grpc.CallOption{grpc.UseCompressor(gzip.Name)}, codes.ResourceExhausted, "STREAM_FIRST_COMPRESSED"},
+			{15 << 20, []grpc.CallOption{grpc.UseCompressor(gzip.Name)}, codes.FailedPrecondition, "STREAM_COMPRESSION_UNSUPPORTED"},
 		} {
 			stream, err := federationv1.NewFederationServiceClient(conn).Replicate(t.Context(), c.how...)
 			if err != nil {

@@ -22,7 +22,7 @@ const greeting = 2 << 20
 
 var (
 	errLarge      = fault.Of(faultv1.Reason_REASON_STREAM_FIRST_TOO_LARGE)
-	errCompressed = fault.Of(faultv1.Reason_REASON_STREAM_FIRST_COMPRESSED)
+	errCompressed = fault.Of(faultv1.Reason_REASON_STREAM_COMPRESSION_UNSUPPORTED)
 )
 
 // Small bounds the first message of the methods that last before it is read: whoever sends

@@ -141,7 +141,7 @@ const (
 	// The first message of a stream is larger than is read of who is not believed yet.
 	Reason_REASON_STREAM_FIRST_TOO_LARGE Reason = 40
 	// The first message of a stream is compressed, and is read of nobody: it may become any size.
-	Reason_REASON_STREAM_FIRST_COMPRESSED Reason = 41
+	Reason_REASON_STREAM_COMPRESSION_UNSUPPORTED Reason = 41
 	// The answer is larger than the server sends: the same call never gets one. Lists
 	// end their pages before.
 	Reason_REASON_ANSWER_TOO_LARGE Reason = 38
@@ -205,7 +205,7 @@ var (
 		9:  "REASON_FILTER_INVALID",
 		10: "REASON_BODY_TOO_LARGE",
 		40: "REASON_STREAM_FIRST_TOO_LARGE",
-		41: "REASON_STREAM_FIRST_COMPRESSED",
+		41: "REASON_STREAM_COMPRESSION_UNSUPPORTED",
 		38: "REASON_ANSWER_TOO_LARGE",
 		11: "REASON_SERVER_OVERLOADED",
 		12: "REASON_RATE_LIMITED",
@@ -229,40 +229,40 @@ var (
 		35: "REASON_UNIT_REMOTE",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":              0,
-		"REASON_FIELDS_INVALID":           1,
-		"REASON_BODY_MALFORMED":           2,
-		"REASON_UNAUTHENTICATED":          3,
-		"REASON_PERMISSION_DENIED":        4,
-		"REASON_NOT_FOUND":                5,
-		"REASON_ETAG_STALE":               6,
-		"REASON_REQUEST_ID_REUSED":        7,
-		"REASON_PAGE_TOKEN_INVALID":       8,
-		"REASON_FILTER_INVALID":           9,
-		"REASON_BODY_TOO_LARGE":           10,
-		"REASON_STREAM_FIRST_TOO_LARGE":   40,
-		"REASON_STREAM_FIRST_COMPRESSED":  41,
-		"REASON_ANSWER_TOO_LARGE":         38,
-		"REASON_SERVER_OVERLOADED":        11,
-		"REASON_RATE_LIMITED":             12,
-		"REASON_DISK_FULL":                13,
-		"REASON_DIRECTORY_STALE":          14,
-		"REASON_OUTCOME_UNKNOWN":          15,
-		"REASON_ROUTE_UNKNOWN":            16,
-		"REASON_MEDIA_TYPE_UNSUPPORTED":   17,
-		"REASON_METHOD_NOT_ALLOWED":       18,
-		"REASON_CLOCK_NOT_SIMULATED":      19,
-		"REASON_SERVER_STOPPING":          20,
-		"REASON_PRINCIPAL_INVOLVED":       37,
-		"REASON_SERVICE_DOWN":             21,
-		"REASON_LOG_INCOMPLETE":           34,
-		"REASON_SECOND_FACTOR_REQUIRED":   30,
-		"REASON_ISSUER_UNAVAILABLE":       31,
-		"REASON_NETWORK_REFUSED":          32,
-		"REASON_KEY_SCOPE_DENIED":         39,
-		"REASON_QUOTA_SPENT":              33,
-		"REASON_PRINCIPAL_WAITS_TOO_MANY": 36,
-		"REASON_UNIT_REMOTE":              35,
+		"REASON_UNSPECIFIED":                    0,
+		"REASON_FIELDS_INVALID":                 1,
+		"REASON_BODY_MALFORMED":                 2,
+		"REASON_UNAUTHENTICATED":                3,
+		"REASON_PERMISSION_DENIED":              4,
+		"REASON_NOT_FOUND":                      5,
+		"REASON_ETAG_STALE":                     6,
+		"REASON_REQUEST_ID_REUSED":              7,
+		"REASON_PAGE_TOKEN_INVALID":             8,
+		"REASON_FILTER_INVALID":                 9,
+		"REASON_BODY_TOO_LARGE":                 10,
+		"REASON_STREAM_FIRST_TOO_LARGE":         40,
+		"REASON_STREAM_COMPRESSION_UNSUPPORTED": 41,
+		"REASON_ANSWER_TOO_LARGE":               38,
+		"REASON_SERVER_OVERLOADED":              11,
+		"REASON_RATE_LIMITED":                   12,
+		"REASON_DISK_FULL":                      13,
+		"REASON_DIRECTORY_STALE":                14,
+		"REASON_OUTCOME_UNKNOWN":                15,
+		"REASON_ROUTE_UNKNOWN":                  16,
+		"REASON_MEDIA_TYPE_UNSUPPORTED":         17,
+		"REASON_METHOD_NOT_ALLOWED":             18,
+		"REASON_CLOCK_NOT_SIMULATED":            19,
+		"REASON_SERVER_STOPPING":                20,
+		"REASON_PRINCIPAL_INVOLVED":             37,
+		"REASON_SERVICE_DOWN":                   21,
+		"REASON_LOG_INCOMPLETE":                 34,
+		"REASON_SECOND_FACTOR_REQUIRED":         30,
+		"REASON_ISSUER_UNAVAILABLE":             31,
+		"REASON_NETWORK_REFUSED":                32,
+		"REASON_KEY_SCOPE_DENIED":               39,
+		"REASON_QUOTA_SPENT":                    33,
+		"REASON_PRINCIPAL_WAITS_TOO_MANY":       36,
+		"REASON_UNIT_REMOTE":                    35,
 	}
 )
 
@@ -422,7 +422,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\x9d1\n" +
+	"*\xa41\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
@@ -436,8 +436,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x15REASON_FILTER_INVALID\x10\t\x1az\x92\xb2\x19v\b\x01\x128筛选条件无效，原因见 filter 字段的说明。\x1a8The filter is invalid; the violation at filter says why.\x12\xa4\x01\n" +
 	"\x15REASON_BODY_TOO_LARGE\x10\n" +
 	"\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12B请求正文超过 {limit} 字节的上限，请拆分后重试。\x1a;The request body exceeds {limit} bytes: part it and repeat.\x12\x94\x01\n" +
-	"\x1dREASON_STREAM_FIRST_TOO_LARGE\x10(\x1aq\x92\xb2\x19m\b\a\x123流的首条消息超过 {limit} 字节的上限。\x1a4The first message of a stream exceeds {limit} bytes.\x12\x84\x01\n" +
-	"\x1eREASON_STREAM_FIRST_COMPRESSED\x10)\x1a`\x92\xb2\x19\\\b\a\x12!流的首条消息不得压缩。\x1a5The first message of a stream must not be compressed.\x12\xb2\x02\n" +
+	"\x1dREASON_STREAM_FIRST_TOO_LARGE\x10(\x1aq\x92\xb2\x19m\b\a\x123流的首条消息超过 {limit} 字节的上限。\x1a4The first message of a stream exceeds {limit} bytes.\x12\x8b\x01\n" +
+	"%REASON_STREAM_COMPRESSION_UNSUPPORTED\x10)\x1a`\x92\xb2\x19\\\b\x05\x12!流的首条消息不得压缩。\x1a5The first message of a stream must not be compressed.\x12\xb2\x02\n" +
 	"\x17REASON_ANSWER_TOO_LARGE\x10&\x1a\x94\x02\x92\xb2\x19\x8f\x02\b\x05\x12\x8a\x01答复超过 {limit} 字节的上限，无法返回，重试无效：请缩小查询范围，或请系统管理员调高 limits.message。\x1a~The answer exceeds {limit} bytes and cannot be sent, nor by repeating: ask for less, or let the operator raise limits.message.\x12j\n" +
 	"\x18REASON_SERVER_OVERLOADED\x10\v\x1aL\x92\xb2\x19H\b\a\x12!系统繁忙，请稍后重试。\x1a!The server is busy; repeat later.\x12j\n" +
 	"\x13REASON_RATE_LIMITED\x10\f\x1aQ\x92\xb2\x19M\b\a\x12'请求过于频繁，请稍后重试。\x1a Too many requests; repeat later.\x12\xd9\x01\n" +
