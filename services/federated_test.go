@@ -541,9 +541,27 @@ func TestADistrictGoesOverToAnotherCity(t *testing.T) {
 			t.Errorf("it is mirrored as %v", m)
 		}
 	}
-	f.province.Stop()
-	if err := upkeep.Recount(t.Context(), f.province.config()); err != nil {
-		t.Error(err)
+	for _, o := range slices.Backward(f.all()) {
+		o.Stop()
+	}
+	for _, o := range []*seat{f.province, f.one, f.two} {
+		if err := upkeep.Recount(t.Context(), o.config()); err != nil {
+			t.Errorf("%s, from its mirrors: %v", o.id, err)
+		}
+	}
+	for _, below := range [][]*seat{{f.one, f.two, d, f.districts[1], f.districts[2]}, {f.districts[2], f.districts[1], d, f.two, f.one}} {
+		var folders []string
+		for _, o := range below {
+			folders = append(folders, o.Folder)
+		}
+		if err := upkeep.RecountFederation(t.Context(), f.province.config(), folders); err != nil {
+			t.Errorf("the province, from the stores below: %v", err)
+		}
+	}
+	for city, folder := range map[*seat]string{f.one: f.districts[1].Folder, f.two: f.districts[2].Folder} {
+		if err := upkeep.RecountFederation(t.Context(), city.config(), []string{folder, d.Folder}); err != nil {
+			t.Errorf("%s, from the stores below: %v", city.id, err)
+		}
 	}
 }
 

@@ -2,6 +2,9 @@ package federation
 
 import (
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 )
@@ -61,4 +64,17 @@ func RefuseUnit(m *federationv1.Mirror, r *federationv1.RefusedUnit) {
 	if len(m.GetRefusedUnits()) < maxRefused {
 		m.RefusedUnits = append(m.RefusedUnits, r)
 	}
+}
+
+// RefuseGreeting notes on the mirror of an installation's voice that somebody came as it at a
+// moment and was not believed; claims is the log in an era which nobody has enrolled, or empty.
+func RefuseGreeting(m *federationv1.Mirror, code federationv1.Code, claims string, now time.Time) {
+	at := timestamppb.New(now)
+	for _, g := range m.GetRefusedGreetings() {
+		if g.GetCode() == code {
+			g.Origin, g.LastTime, g.Count = claims, at, g.GetCount()+1
+			return
+		}
+	}
+	m.RefusedGreetings = append(m.RefusedGreetings, &federationv1.RefusedGreeting{Code: code, Origin: claims, FirstTime: at, LastTime: at, Count: 1})
 }

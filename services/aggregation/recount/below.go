@@ -56,12 +56,50 @@ func root(by string, b *federationv1.Installation) string {
 // unit takes in where a unit lies. Of the root of an installation below, what the
 // one above says stands; otherwise who had a unit first.
 func (c *count) unit(installation string, u *organizationv1.Unit, at *timestamppb.Timestamp) {
-	if installation != "" && u.GetParent() == "" {
+	switch {
+	case installation != "" && u.GetParent() == "":
 		c.tree.SetRoot(u.GetName(), installation)
-		return
-	}
-	if c.tree.Owns(installation, u.GetName()) {
+	case installation != "":
+		c.claims[u.GetName()] = append(c.claims[u.GetName()], claim{installation, u, at})
+	case c.tree.Owns(installation, u.GetName()):
 		c.lies(u, at)
+	}
+}
+
+// claim is what an installation below says in its own log of where a unit lies.
+type claim struct {
+	by    string
+	unit  *organizationv1.Unit
+	since *timestamppb.Timestamp
+}
+
+// settle takes in the units that those below claim, once all have. A unit that several do is
+// left to what federation says of it, which alone knows in which order they came: see passed.
+func (c *count) settle() {
+	for unit, all := range c.claims {
+		if slices.ContainsFunc(all, func(o claim) bool { return o.by != all[0].by }) {
+			continue
+		}
+		for _, one := range all {
+			if c.tree.Owns(one.by, unit) {
+				c.entered(one.unit, one.since)
+			}
+		}
+	}
+}
+
+// passed takes in whose a unit is that several below claim. Where it lies is believed only as that
+// one's own log says it: of the same moment and place.
+func (c *count) passed(r *federationv1.RemoteUnit) {
+	unit, by := "units/"+hold.Short(r.GetName()), hold.Short(r.GetInstallation())
+	for _, one := range c.claims[unit] {
+		if one.by != by {
+			continue
+		}
+		c.tree.Gets(by, unit)
+		if proto.Equal(one.since, r.GetEffectiveTime()) && one.unit.GetParent() == r.GetUnit().GetParent() {
+			c.entered(one.unit, one.since)
+		}
 	}
 }
 
@@ -76,10 +114,21 @@ func (c *count) lies(u *organizationv1.Unit, since *timestamppb.Timestamp) {
 // remote takes in whose a unit from below is, and where it lies since that took
 // effect there.
 func (c *count) remote(r *federationv1.RemoteUnit) {
-	u := r.GetUnit()
+	if c.below {
+		c.passed(r)
+		return
+	}
 	c.tree.Gets(hold.Short(r.GetInstallation()), "units/"+hold.Short(r.GetName()))
-	if u != nil && (!c.later(r.GetEffectiveTime()) || !c.tree.Lain(u.GetName())) {
-		c.lies(u, r.GetEffectiveTime())
+	if u := r.GetUnit(); u != nil {
+		c.entered(u, r.GetEffectiveTime())
+	}
+}
+
+// entered takes in where a unit from below lies, as known until then; where it lay first it
+// has always lain.
+func (c *count) entered(u *organizationv1.Unit, since *timestamppb.Timestamp) {
+	if !c.later(since) || !c.tree.Lain(u.GetName()) {
+		c.lies(u, since)
 	}
 }
 

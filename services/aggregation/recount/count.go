@@ -23,6 +23,8 @@ type count struct {
 	until   time.Time // what took effect later is left out
 	records map[string]*tally.Record
 	tree    *tree.Tree
+	below   bool               // those below tell themselves where their units lie
+	claims  map[string][]claim // of which they do, by unit
 	// stock has by how much what stands changed on a day.
 	stock   map[tally.What]map[string]int64
 	reports *reported.Reports
@@ -32,7 +34,7 @@ type count struct {
 
 func newCount(until time.Time) *count {
 	return &count{
-		until: until, records: map[string]*tally.Record{}, tree: tree.New(), stock: map[tally.What]map[string]int64{},
+		until: until, records: map[string]*tally.Record{}, tree: tree.New(), claims: map[string][]claim{}, stock: map[tally.What]map[string]int64{},
 		reports: reported.New(), parts: parts.Parts{},
 	}
 }

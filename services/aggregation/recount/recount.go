@@ -62,8 +62,8 @@ func Check(ctx context.Context, kept store.Engine, sources []Source) error {
 
 // CheckFigures is Check of the figures as they are now, and of no more. The feeds of
 // installations below may be read from their own stores: with organization's among
-// them, what federation's says of the tree is not needed, and all of it MUST have
-// been counted.
+// them, federation's is believed only of which of several has a unit that all of these
+// claim, and all of it MUST have been counted.
 func CheckFigures(ctx context.Context, kept store.Engine, sources []Source) error {
 	f, err := Count(ctx, kept, sources)
 	if err != nil {

@@ -56,7 +56,13 @@ func inOrder(sources []Source) iter.Seq[Source] {
 
 // all takes in the feeds, each as far as kept has counted it.
 func (c *count) all(ctx context.Context, kept store.Engine, sources []Source) error {
+	settled := false
 	for s := range inOrder(sources) {
+		if !settled && s.Service != "organization" {
+			c.settle()
+			settled = true
+		}
+		c.below = c.below || s.Installation != "" && !settled
 		next, err := s.reached(ctx, kept)
 		if err != nil {
 			return err

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/status"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -22,6 +23,8 @@ import (
 	"github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/internal/change"
+	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/serve"
 	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
@@ -119,22 +122,38 @@ func TestTheDoorForThoseBelowIsForThemAlone(t *testing.T) {
 }
 
 // TestAFirstMessageIsSmall: at no address more is read of who is not believed yet than a
-// greeting may have, though other methods there take files.
+// greeting may have, though other methods there take files; nor where another process passes it on.
+// Who sends more is told so.
 func TestAFirstMessageIsSmall(t *testing.T) {
 	s, doors := beside(t)
-	for at, conn := range doors {
-		for size, want := range map[int]codes.Code{2<<20 - 100: codes.Unauthenticated, 2<<20 + 1: codes.ResourceExhausted, 15 << 20: codes.ResourceExhausted} {
-			stream, err := federationv1.NewFederationServiceClient(conn).Replicate(t.Context())
+	front, err := grpc.NewClient(suitetest.SplitIn(t, t.TempDir()).GRPC, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = front.Close() })
+	for at, conn := range map[string]*grpc.ClientConn{"the clients' door": doors[s.GRPC], "the door below": doors[s.Below], "the gateway": front} {
+		for _, c := range []struct {
+			size   int
+			how    []grpc.CallOption
+			want   codes.Code
+			reason string
+		}{
+			{2<<20 - 100, nil, codes.Unauthenticated, "INSTALLATION_SIGNATURE_REFUSED"},
+			{2<<20 + 1, nil, codes.ResourceExhausted, "STREAM_FIRST_TOO_LARGE"},
+			{15 << 20, nil, codes.ResourceExhausted, "STREAM_FIRST_TOO_LARGE"},
+			{15 << 20, []grpc.CallOption{grpc.UseCompressor(gzip.Name)}, codes.FailedPrecondition, "STREAM_COMPRESSION_UNSUPPORTED"},
+		} {
+			stream, err := federationv1.NewFederationServiceClient(conn).Replicate(t.Context(), c.how...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_ = stream.Send(hello(&federationv1.Hello{Installation: "installations/510100", Statement: strings.Repeat("x", size)}))
+			_ = stream.Send(hello(&federationv1.Hello{Installation: "installations/510100", Statement: strings.Repeat("x", c.size)}))
 			err = nil
 			for err == nil {
 				_, err = stream.Recv()
 			}
-			if status.Code(err) != want {
-				t.Errorf("%s: a first message of %d bytes = %v, want %v (below: %t)", at, size, err, want, at == s.Below)
+			if said := fault.As(serve.FromStatus(err)); status.Code(err) != c.want || said == nil || said.Reason != c.reason {
+				t.Errorf("%s: a first message of %d bytes = %v (%v), want %v with %s", at, c.size, err, said, c.want, c.reason)
 			}
 		}
 	}

@@ -39,6 +39,7 @@ func turned(now, before *federationv1.Mirror) *federationv1.Mirror {
 	now.HeardTime, now.EffectiveTime = before.GetHeardTime(), before.GetEffectiveTime()
 	now.RefusedCount, now.RefusedUnits = before.GetRefusedCount(), before.GetRefusedUnits()
 	now.BackdatedCount, now.BackdatedSeqs = before.GetBackdatedCount(), before.GetBackdatedSeqs()
+	now.RefusedGreetings = before.GetRefusedGreetings()
 	return now
 }
 

@@ -15,7 +15,7 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation/recount"
 	aggregation "github.com/duban-project/duban/services/aggregation/server"
-	"github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -81,7 +81,7 @@ func (f *figures) rest() {
 func counts(t testing.TB, upper, lower *node) {
 	t.Helper()
 	kept, sources := upper.figures.engine, recount.Sources("", upper.engines)
-	mirrors, err := server.Mirrored(t.Context(), upper.engines["federation"])
+	mirrors, err := rows.Mirrored(t.Context(), upper.engines["federation"])
 	if err != nil {
 		t.Fatal(err)
 	}

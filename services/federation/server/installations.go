@@ -10,6 +10,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
@@ -40,7 +41,7 @@ func (s *Service) CreateInstallation(ctx context.Context, req *federationv1.Crea
 func (s *Service) await(tx *change.Tx, in installation) error {
 	for _, log := range in.GetLogs() {
 		o, _ := federation.ParseOrigin(log.GetOrigin())
-		_, err := row(tx, o.Feed())
+		_, err := rows.Table.Get(tx, o.Feed())
 		if err == nil { // it is heard of, in this era or one before
 			continue
 		}
@@ -49,7 +50,7 @@ func (s *Service) await(tx *change.Tx, in installation) error {
 		}
 		m := enrolment{of: o, in: in, via: in.GetName(), key: log.GetVerifierKey()}.mirror(log.GetOrigin())
 		m.HeardTime = timestamppb.New(s.book.Clock())
-		if err := put(tx, mirrorsBucket, o.Feed(), m); err != nil {
+		if err := rows.Table.Put(tx, m); err != nil {
 			return err
 		}
 	}

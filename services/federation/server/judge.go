@@ -152,6 +152,15 @@ func (m *held) branch(size uint64) (*federationv1.Branch, error) {
 	return federation.NewBranch(h, root, proof), nil
 }
 
+// keepCover keeps that what is mirrored is the start of what was signed.
+func (m *held) keepCover(b *federationv1.Branch) error {
+	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(b)
+	if err != nil {
+		return fmt.Errorf("encoding what covers %s: %w", m.origin.Feed(), err)
+	}
+	return m.tx.Put(coverBucket, []byte(newest), raw)
+}
+
 func (m *held) cover() (*federationv1.Branch, error) {
 	b, err := m.tx.Get(coverBucket, []byte(newest))
 	if err != nil {

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"strings"
@@ -10,35 +9,29 @@ import (
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
-	"google.golang.org/protobuf/proto"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/dated"
+	"github.com/duban-project/duban/services/federation/heads"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/federation/witness"
 	"github.com/duban-project/duban/services/internal/feed"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// Buckets beside the records. What is mirrored lies under a prefix of its own for
-// each log and era: a log as package feed keeps it, and these.
+// What is mirrored lies under a prefix of its own for each log and era: a log as package feed keeps
+// it, what packages heads and dated do, and that what is here is the start of what was signed: newest → Branch.
 const (
-	mirrorsBucket = "mirrors" // 510104.rectification → Mirror
-
-	mirrorPrefix   = "mirror/"
-	cosignedBucket = "cosigned" // size → when that head was first cosigned
-	shownBucket    = "shown"    // size, inverted → when that head was last shown
-	coverBucket    = "cover"    // newest → Branch: that what is mirrored is the start of what was signed
+	coverBucket = "cover"
+	newest      = "newest"
 )
-
-const newest = "newest"
 
 // mirrors finds the logs that are mirrored.
 type mirrors struct {
-	engine store.Engine
-	mu     sync.Mutex
-	open   map[string]*mirror // by name
+	mu   sync.Mutex
+	open map[string]*mirror // by name
 }
 
 // mirror is one mirrored log.
@@ -65,31 +58,9 @@ func (m *mirrors) of(name, key string) (*mirror, error) {
 	if err != nil {
 		return nil, err
 	}
-	opened := &mirror{name, o, prefixOf(o), log}
+	opened := &mirror{name, o, rows.In(o), log}
 	m.open[name] = opened
 	return opened, nil
-}
-
-// row reads what is kept of the mirror of that feed, or store.ErrNotFound.
-func row(tx store.Tx, name string) (*federationv1.Mirror, error) {
-	b, err := tx.Get(mirrorsBucket, []byte(name))
-	if err != nil {
-		return nil, err
-	}
-	r := &federationv1.Mirror{}
-	if err := proto.Unmarshal(b, r); err != nil {
-		return nil, fmt.Errorf("reading the mirror %s: %w", name, err)
-	}
-	return r, nil
-}
-
-// put stores a message under a key.
-func put(tx store.Tx, bucket, key string, m proto.Message) error {
-	b, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("encoding for %s: %w", bucket, err)
-	}
-	return tx.Put(bucket, []byte(key), b)
 }
 
 // Mirror finds the mirror of that name for the feed API, or store.ErrNotFound: that of the
@@ -115,7 +86,7 @@ func (s *Service) Mirror(ctx context.Context, name string) (source feedserver.So
 // or store.ErrNotFound.
 func (s *Service) logOf(tx store.Tx, name string) (*federationv1.Mirror, *federationv1.EnrolledLog, error) {
 	parts := strings.SplitN(name, ".", 3)
-	r, err := row(tx, strings.Join(parts[:min(2, len(parts))], "."))
+	r, err := rows.Table.Get(tx, strings.Join(parts[:min(2, len(parts))], "."))
 	if err != nil || len(parts) < 3 {
 		return r, &federationv1.EnrolledLog{Origin: federation.LogOf(r), VerifierKey: r.GetVerifierKey()}, err
 	}
@@ -130,39 +101,6 @@ func (s *Service) logOf(tx store.Tx, name string) (*federationv1.Mirror, *federa
 		}
 	}
 	return nil, nil, store.ErrNotFound
-}
-
-// Mirrored returns the mirrors in a store of federation, each as an engine that has
-// it alone, by their feeds' names.
-func Mirrored(ctx context.Context, engine store.Engine) (map[string]store.Engine, error) {
-	all := map[string]store.Engine{}
-	err := engine.View(ctx, func(tx store.Tx) error {
-		for m, err := range mirrorTable.Scan(tx, "", "") {
-			if err != nil {
-				return fmt.Errorf("listing mirrors: %w", err)
-			}
-			o, _ := federation.ParseLog(federation.LogOf(m))
-			all[o.Feed()] = store.Within(engine, prefixOf(o))
-		}
-		return nil
-	})
-	return all, err
-}
-
-// prefixOf is where the store has the mirror of a log.
-func prefixOf(o federation.Origin) string { return fmt.Sprintf(mirrorPrefix+"%s/%d/", o.Feed(), o.Era) }
-
-func (m *mirrors) names(ctx context.Context) (names []federation.Upward, err error) {
-	err = m.engine.View(ctx, func(tx store.Tx) error {
-		for m, err := range mirrorTable.Scan(tx, "", "") {
-			if err != nil {
-				return fmt.Errorf("listing mirrors: %w", err)
-			}
-			names = append(names, federation.Upward{Feed: feedName(m), Unit: m.GetUnit()})
-		}
-		return nil
-	})
-	return names, err
 }
 
 // held is what a transaction holds of a mirror.
@@ -188,7 +126,7 @@ func (s *Service) hold(tx store.Tx, e enrolment, log string) (*held, error) {
 	if h.was, err = s.before(tx, e, log); err != nil {
 		return nil, err
 	}
-	h.row, err = row(tx, m.origin.Feed())
+	h.row, err = rows.Table.Get(tx, m.origin.Feed())
 	switch origin := federation.OriginOf(log); {
 	case errors.Is(err, store.ErrNotFound):
 		h.row = e.mirror(origin)
@@ -211,26 +149,7 @@ func (h *held) measure() (err error) {
 	return err
 }
 
-func (h *held) save() error { return put(h.all, mirrorsBucket, h.origin.Feed(), h.row) }
-
-// shown notes that the head of that size was shown at that moment, or later. Only
-// heads that were cosigned count.
-func (h *held) shown(size uint64, at time.Time) error {
-	if _, there, err := store.Seek(h.tx, cosignedBucket, store.Number(size)); err != nil || !there {
-		return err
-	}
-	last, err := first(h.tx, shownBucket, ^size)
-	if err != nil || last.After(at) {
-		return err
-	}
-	return h.tx.Put(shownBucket, store.Number(^size), store.Number(uint64(at.UnixNano())))
-}
-
-// cosigned notes that the head of that size was cosigned now, and when it was shown.
-func (h *held) cosigned(size uint64, now, shown time.Time) error {
-	nanos := store.Number(uint64(now.UnixNano()))
-	return errors.Join(h.tx.Put(cosignedBucket, store.Number(size), nanos), h.shown(size, shown))
-}
+func (h *held) save() error { return rows.Table.Put(h.all, h.row) }
 
 // bracket finds when the last head without the entry was shown, and when the
 // first with it was cosigned; zero where there is none. Of what an era before had it
@@ -239,11 +158,11 @@ func (h *held) cosigned(size uint64, now, shown time.Time) error {
 func (h *held) bracket(seq uint64) (without, with time.Time, err error) {
 	h = h.of(seq)
 	if h.origin.Unit == "" {
-		if without, err = first(h.tx, shownBucket, ^seq); err != nil {
+		if without, err = heads.Without(h.tx, seq); err != nil {
 			return without, with, err
 		}
 	}
-	with, err = first(h.tx, cosignedBucket, seq+1)
+	with, err = heads.With(h.tx, seq)
 	return without, with, err
 }
 
@@ -258,15 +177,4 @@ func (h *held) of(seq uint64) *held {
 // dated holds against brackets what entries claim of their time.
 func (h *held) dated(simulated bool) dated.Mirror {
 	return dated.Mirror{Tx: h.tx, Log: h.log, Simulated: simulated}
-}
-
-// first reads the first moment in the bucket from the number on.
-func first(tx store.Tx, bucket string, from uint64) (time.Time, error) {
-	for e, err := range tx.Scan(bucket, store.Number(from), nil) {
-		if err != nil {
-			return time.Time{}, fmt.Errorf("reading %s: %w", bucket, err)
-		}
-		return time.Unix(0, int64(binary.BigEndian.Uint64(e.Value))).UTC(), nil
-	}
-	return time.Time{}, nil
 }

@@ -12,6 +12,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/evidence"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/page"
@@ -35,14 +36,14 @@ func (s *Service) ListMirrors(ctx context.Context, req *federationv1.ListMirrors
 	err = s.book.View(ctx, func(tx *change.Tx) error {
 		tx.Trusted("each mirror is checked by its unit")
 		var next string
-		res.Mirrors, next, err = page.Collect(mirrorTable.Scan(tx, after, ""), page.Most{Items: page.Size(req.GetPageSize())}, func(m *federationv1.Mirror) (*federationv1.Mirror, bool, error) {
+		res.Mirrors, next, err = page.Collect(rows.Table.Scan(tx, after, ""), page.Most{Items: page.Size(req.GetPageSize())}, func(m *federationv1.Mirror) (*federationv1.Mirror, bool, error) {
 			if err := s.told(tx, m); err != nil {
 				return m, false, err
 			}
 			seen := strings.HasPrefix(m.GetName(), prefix) && tx.Access.Inside(m.GetUnit())
 			known = known || seen
 			return m, seen && filter.Match(m), nil
-		}, feedName)
+		}, rows.Feed)
 		res.NextPageToken = s.book.Tokens.Encode(next, req)
 		if err == nil && !known { // enrolled here, and nothing of it has come
 			_, err = s.installations.Reach(tx, req.GetParent())
@@ -54,11 +55,6 @@ func (s *Service) ListMirrors(ctx context.Context, req *federationv1.ListMirrors
 	}
 	return res, err
 }
-
-// mirrorTable reads the rows of mirrors by their feeds' names.
-var mirrorTable = store.Table[*federationv1.Mirror]{Bucket: mirrorsBucket, Key: feedName}
-
-func feedName(m *federationv1.Mirror) string { return strings.TrimPrefix(m.GetFeed(), "feeds/") }
 
 // listen says how long ago the log was heard of.
 func (s *Service) listen(m *federationv1.Mirror) {

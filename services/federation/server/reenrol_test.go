@@ -257,3 +257,65 @@ func TestARenewalFurtherDownIsRelayed(t *testing.T) {
 		t.Errorf("it stands accused: %v", e)
 	}
 }
+
+// TestWhoClaimsALaterEraIsTakenDown: whoever comes as an installation in an era that nobody has
+// enrolled, by a stream or in a file, is on its mirror for its administrators, and stays there when
+// it is enrolled again; so is who has not its key, and nobody of whom nothing is known.
+func TestWhoClaimsALaterEraIsTakenDown(t *testing.T) {
+	upper, lower, thief := newNode(t, "510000"), newNode(t, "510100"), newNode(t, "510100")
+	in, err := federation.Enrol(enrolment(t, lower))
+	in = upper.changes(t, in, err)
+	lower.work(2)
+	stop := lower.push(upper.up(), upper.cosigner().VerifierKey())
+	agrees(t, upper, lower, "rectification")
+	stop()
+	thief.close()
+	thief.era, thief.secret = 7, "of a thief"
+	thief.open()
+	claims := func() {
+		if r := say(t, upper, hello(greeting(t, thief, upper))).GetReject(); r.GetCode() != federationv1.Code_CODE_UNKNOWN_LOG {
+			t.Fatalf("the thief is answered %v", r)
+		}
+	}
+	claims()
+	claims()
+	forged := greeting(t, lower, upper)
+	forged.Statement = greeting(t, thief, upper).GetStatement()
+	if r := say(t, upper, hello(forged)).GetReject(); r.GetCode() != federationv1.Code_CODE_BAD_SIGNATURE {
+		t.Fatalf("a forged greeting is answered %v", r)
+	}
+	say(t, upper, hello(greeting(t, newNode(t, "510199"), upper)))
+	later(time.Hour, upper, thief)
+	claims()
+	seen := func() map[federationv1.Code]*federationv1.RefusedGreeting {
+		all := map[federationv1.Code]*federationv1.RefusedGreeting{}
+		for _, g := range upper.row("510100.federation").GetRefusedGreetings() {
+			all[g.GetCode()] = g
+		}
+		return all
+	}
+	of := seen()
+	if g := of[federationv1.Code_CODE_UNKNOWN_LOG]; g.GetOrigin() != thief.origin("federation") || g.GetCount() != 2 || g.GetLastTime().AsTime().Sub(g.GetFirstTime().AsTime()) < time.Hour/2 {
+		t.Errorf("of the claim it says %v", g)
+	}
+	if g := of[federationv1.Code_CODE_BAD_SIGNATURE]; g.GetCount() != 1 || g.GetOrigin() != "" || len(of) != 2 {
+		t.Errorf("of the forged greeting it says %v, and of all %v", g, of)
+	}
+	if told := upper.service.Refused(); told[federationv1.Code_CODE_UNKNOWN_LOG] != 2 || told[federationv1.Code_CODE_BAD_SIGNATURE] != 1 {
+		t.Errorf("counted: %v", told)
+	}
+	later(time.Hour, lower)
+	lower.renews()
+	in, err = federation.Extend(in, enrolment(t, lower).GetLogs())
+	upper.changes(t, in, err)
+	lower.push(upper.up(), upper.cosigner().VerifierKey())
+	for _, role := range roles {
+		agrees(t, upper, lower, role)
+	}
+	if now := seen(); len(now) != 2 || now[federationv1.Code_CODE_UNKNOWN_LOG].GetCount() != 2 {
+		t.Errorf("once it goes on in an era of its own: %v", now)
+	}
+	if name, found := rechecked(t, upper); name != "" {
+		t.Errorf("%s is wrong: %+v", name, found.First)
+	}
+}

@@ -18,6 +18,7 @@ import (
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/evidence"
 	"github.com/duban-project/duban/services/federation/own"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/federation/witness"
 	"github.com/duban-project/duban/services/internal/change"
@@ -53,7 +54,7 @@ type Parts struct {
 // Schema is what the service keeps beside its feed.
 var Schema = store.Schema{
 	First:   2,
-	Buckets: []string{mirrorsBucket, evidence.Bucket, witness.Bucket, witness.HeardBucket, own.Bucket, mirrorPrefix},
+	Buckets: []string{rows.Table.Bucket, evidence.Bucket, witness.Bucket, witness.HeardBucket, own.Bucket, rows.Prefix},
 	Forms:   map[string]store.Form{witness.HeardBucket: witness.HeardForm, own.Bucket: own.Form},
 }
 
@@ -76,7 +77,7 @@ func New(book *change.Book, parts Parts) *Service {
 	s := &Service{book: book, parts: parts}
 	s.installations = change.Kind[*federationv1.Installation]{Book: book, Unit: (*federationv1.Installation).GetUnit}
 	s.witness = witness.Witness{Book: book, Tree: parts.Tree}
-	s.mirrors = mirrors{engine: book.Store, open: map[string]*mirror{}}
+	s.mirrors = mirrors{open: map[string]*mirror{}}
 	return s
 }
 
@@ -89,8 +90,12 @@ func (s *Service) Register(r grpc.ServiceRegistrar) {
 // the same installation at once (克隆).
 func (s *Service) Clones() int64 { return s.streams.Clones() }
 
+// Refused is how often who came as an installation that is enrolled was not believed, since the
+// process began, by code: once a minute at most of each.
+func (s *Service) Refused() map[federationv1.Code]int64 { return s.refused.Told() }
+
 // Names returns the feeds of all mirrors, such as "510104.rectification": what is
 // relayed upward beside the installation's own.
 func (s *Service) Names(ctx context.Context) ([]federation.Upward, error) {
-	return s.mirrors.names(ctx)
+	return rows.Names(ctx, s.book.Store)
 }

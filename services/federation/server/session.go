@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"strings"
 	"time"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/evidence"
+	"github.com/duban-project/duban/services/federation/heads"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/store"
@@ -77,14 +80,39 @@ func skewed(at, now time.Time) error {
 }
 
 // believe says who has signed a greeting to this installation, whenever that was. Of whoever
-// comes as one that is enrolled, and is not it or is revoked, the log tells.
+// comes as one that is enrolled and is not it, is revoked, or claims an era which nobody has
+// enrolled, the log tells, and its mirror.
 func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*session, error) {
 	c, err := s.signer(ctx, hello)
 	var r *refusal
-	if errors.As(err, &r) && (r.code == federationv1.Code_CODE_REVOKED || r.code == federationv1.Code_CODE_BAD_SIGNATURE) {
-		s.refused.Tell(ctx, hello.GetInstallation(), r.code, s.book.Clock())
+	if !errors.As(err, &r) || r.origin == "" && r.code != federationv1.Code_CODE_REVOKED && r.code != federationv1.Code_CODE_BAD_SIGNATURE {
+		return c, err
+	}
+	now := s.book.Clock()
+	if s.refused.Tell(ctx, hello.GetInstallation(), r.code, r.origin, now) {
+		s.note(ctx, hello.GetInstallation(), r, now)
 	}
 	return c, err
+}
+
+// note lets the mirror of an installation's voice say that a greeting was refused. Who greets is
+// answered the same without it.
+func (s *Service) note(ctx context.Context, name string, r *refusal, now time.Time) {
+	feed := strings.TrimPrefix(name, "installations/") + "." + federation.Service
+	err := s.book.Store.Update(ctx, func(tx store.Tx) error {
+		m, err := rows.Table.Get(tx, feed)
+		if errors.Is(err, store.ErrNotFound) { // nothing was ever heard of it
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		federation.RefuseGreeting(m, r.code, r.origin, now)
+		return rows.Table.Put(tx, m)
+	})
+	if err != nil {
+		slog.WarnContext(ctx, "that a greeting was refused cannot be noted", "installation", name, "error", err)
+	}
 }
 
 func (s *Service) signer(ctx context.Context, hello *federationv1.Hello) (*session, error) {
@@ -95,7 +123,7 @@ func (s *Service) signer(ctx context.Context, hello *federationv1.Hello) (*sessi
 	voice := federation.Voice(in)
 	said, err := federation.ReadStatement(voice, hello.GetStatement())
 	switch ahead := federation.Ahead(in, hello.GetLogs()); {
-	case ahead != "": // no alarm, and for the administrators of both to do
+	case ahead != "": // for the administrators of both to do; or whoever claims it is another
 		return nil, &refusal{origin: ahead, code: federationv1.Code_CODE_UNKNOWN_LOG, detail: "the installation has opened an era that is not enrolled here: its logs of before stay as they are until it is"}
 	case err != nil, said.To != s.parts.Cosigner.Name():
 		return nil, &refusal{code: federationv1.Code_CODE_BAD_SIGNATURE, detail: "the greeting is not signed by the key that is enrolled, or not meant for here"}
@@ -179,7 +207,7 @@ func (c *session) compare(m *held, head *federationv1.Head) error {
 		}
 	}
 	c.stands(m)
-	if err := m.shown(h.Size, c.moment()); err != nil || h.Size > m.size {
+	if err := heads.Shown(m.tx, h.Size, c.moment()); err != nil || h.Size > m.size {
 		return err
 	}
 	return c.tell(m)

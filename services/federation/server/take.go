@@ -11,74 +11,11 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/heads"
 	"github.com/duban-project/duban/services/internal/feed"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
 )
-
-// prove takes a head, which must be what is mirrored, or have grown out of it, or
-// be the start of it: then there is nothing to take.
-func (c *session) prove(ctx context.Context, p *federationv1.Prove) error {
-	delete(c.heads, p.GetOrigin())
-	return c.on(ctx, p.GetOrigin(), func(m *held) error {
-		h, err := open(m, &federationv1.Head{Note: p.GetNote()})
-		if err != nil {
-			return err
-		}
-		if p.GetSize() > m.size {
-			return m.refuse(federationv1.Code_CODE_GAP, fmt.Sprintf("it goes on after %d entries, and %d are here", p.GetSize(), m.size))
-		}
-		if err := c.grown(m, h, p); err != nil {
-			return err
-		}
-		if h.Size >= m.size {
-			c.stands(m)
-		}
-		if h.Size == m.size || h.Size > m.size && p.GetSize() == m.size {
-			if err := c.regained(m); err != nil {
-				return err
-			}
-		}
-		c.heads[p.GetOrigin()] = h
-		return nil
-	})
-}
-
-// grown holds a head against what is mirrored: all of it, or as much as the proof
-// is about. What lies between is compared entry by entry when the run comes.
-func (c *session) grown(m *held, h federation.Head, p *federationv1.Prove) error {
-	size, proved := p.GetSize(), h.Size > m.size
-	if !proved {
-		size = h.Size
-	}
-	if size == 0 {
-		return nil
-	}
-	root, err := m.log.Root(m.tx, size)
-	if err != nil {
-		return err
-	}
-	if !proved {
-		if root != h.Root {
-			return c.fork(m, h, size, federation.NewBranch(h, h.Root, nil))
-		}
-		return nil
-	}
-	claimed, err := federation.Hash(p.GetRoot())
-	proof, err2 := federation.Hashes(p.GetConsistency())
-	if errors.Join(err, err2) != nil {
-		return m.refuse(federationv1.Code_CODE_BAD_PROOF, "the proof cannot be read")
-	}
-	fork, err := federation.Grown(h, size, root, claimed, proof)
-	switch {
-	case err != nil:
-		return m.refuse(federationv1.Code_CODE_BAD_PROOF, "the proof does not hold")
-	case fork:
-		return c.fork(m, h, size, federation.NewBranch(h, claimed, proof))
-	default:
-		return nil
-	}
-}
 
 // take stores a run of entries beneath the head that was proved last: all of it,
 // once its tree has turned out to be the start of that head's, or nothing.
@@ -243,7 +180,7 @@ func (c *session) cover(m *held, head federation.Head, a *federationv1.Append) e
 	if err != nil {
 		return m.refuse(federationv1.Code_CODE_BAD_PROOF, "the entries are not what is signed")
 	}
-	if err := put(m.tx, coverBucket, newest, federation.NewBranch(head, m.root, proof)); err != nil {
+	if err := m.keepCover(federation.NewBranch(head, m.root, proof)); err != nil {
 		return err
 	}
 	now := c.s.book.Clock()
@@ -257,7 +194,7 @@ func (c *session) cover(m *held, head federation.Head, a *federationv1.Append) e
 	}
 	return errors.Join(
 		m.log.KeepCheckpoint(m.tx, []byte(m.row.GetNote())),
-		m.cosigned(m.size, now, c.moment()),
+		heads.Cosigned(m.tx, m.size, now, c.moment()),
 		c.s.witness.Testify(m.all, m.row, m.row.GetNote(), false),
 	)
 }
@@ -278,14 +215,14 @@ func (c *session) beat(ctx context.Context, b *federationv1.Beat) error {
 		}
 		now := c.s.book.Clock()
 		c.heard(m)
-		return errors.Join(m.shown(h.Size, now), c.tell(m))
+		return errors.Join(heads.Shown(m.tx, h.Size, now), c.tell(m))
 	})
 }
 
 // tell says in the own log how the log stands, whose head that is cosigned is shown again:
 // what is backdated may have been counted since, or heard of from who relays it.
 func (c *session) tell(m *held) error {
-	if _, there, err := store.Seek(m.tx, cosignedBucket, store.Number(m.size)); err != nil || !there {
+	if cosigned, err := heads.Known(m.tx, m.size); err != nil || !cosigned {
 		return err
 	}
 	return c.s.witness.Testify(m.all, m.row, m.row.GetNote(), false)

@@ -9,6 +9,7 @@ import (
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -31,7 +32,7 @@ type Watched struct {
 // Watch returns what is to be watched of all mirrored logs, by name.
 func (s *Service) Watch(ctx context.Context) (all []Watched, err error) {
 	err = s.book.Store.View(ctx, func(tx store.Tx) error {
-		for m, err := range mirrorTable.Scan(tx, "", "") {
+		for m, err := range rows.Table.Scan(tx, "", "") {
 			if err != nil {
 				return fmt.Errorf("listing mirrors: %w", err)
 			}
@@ -51,7 +52,7 @@ func (s *Service) watched(tx store.Tx, row *federationv1.Mirror) (Watched, error
 		return Watched{}, err
 	}
 	s.listen(row)
-	name, service, _ := strings.Cut(feedName(row), ".")
+	name, service, _ := strings.Cut(rows.Feed(row), ".")
 	w := Watched{
 		Installation: name, Service: service, State: strings.ToLower(strings.TrimPrefix(row.GetState().String(), "STATE_")),
 		Relayed: row.GetVia() != "installations/"+name, Heard: row.GetHeardAgo().AsDuration(), Backdated: row.GetBackdatedCount(),

@@ -1,11 +1,13 @@
 package server_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/server"
 )
 
@@ -32,28 +34,61 @@ func TestWhatIsWatched(t *testing.T) {
 		{middle, server.Watched{Installation: "510104", Service: "rectification", State: "active"}},
 		{top, server.Watched{Installation: "510104~510104", Service: "rectification", State: "silent", Relayed: true}},
 	} {
-		got, err := want.at.service.Watch(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		got := want.at.watched(t, want.Installation, want.Service)
+		if want.State == "silent" && got.Heard < time.Hour/2 {
+			t.Errorf("it was heard of %v ago", got.Heard)
 		}
-		found := false
-		for _, w := range got {
-			if w.Installation != want.Installation || w.Service != want.Service {
-				continue
-			}
-			found = true
-			if want.State == "silent" && w.Heard < time.Hour/2 {
-				t.Errorf("it was heard of %v ago", w.Heard)
-			}
-			w.Heard = 0
-			if diff := cmp.Diff(want.Watched, w); diff != "" {
-				t.Error(diff)
-			}
-		}
-		if !found {
-			t.Errorf("%+v is not among %+v", want.Watched, got)
+		got.Heard = 0
+		if diff := cmp.Diff(want.Watched, got); diff != "" {
+			t.Error(diff)
 		}
 	}
+}
+
+// TestAMirrorSaysThatItsInstallationIsRevoked: also of one further down, which whoever enrolled
+// it has revoked and nobody here, and of no other that the same one relays.
+func TestAMirrorSaysThatItsInstallationIsRevoked(t *testing.T) {
+	top, middle, low, other := newNode(t, "510000"), newNode(t, "510100"), newNode(t, "510104"), newNode(t, "510105")
+	top.enrol(middle)
+	middle.enrol(other)
+	in, err := federation.Enrol(enrolment(t, low))
+	in = middle.changes(t, in, err)
+	for _, n := range []*node{low, other} {
+		n.work(3)
+		n.push(middle.up(), middle.cosigner().VerifierKey())
+		agrees(t, middle, n, "rectification")
+	}
+	middle.push(top.up(), top.cosigner().VerifierKey())
+	for _, n := range []*node{low, other} {
+		agrees(t, top, n, "rectification")
+	}
+	in, err = federation.Revoke(in, "密钥失窃", middle.now())
+	middle.changes(t, in, err)
+	agrees(t, top, middle, "federation")
+	for _, at := range []*node{middle, top} {
+		for n, want := range map[*node]string{low: "revoked", other: "active"} {
+			name, _, _ := strings.Cut(at.mirrorOf(n, "rectification"), ".")
+			if got := at.watched(t, name, "rectification"); got.State != want {
+				t.Errorf("%s has the log of %s as %q, want %q", at.id, name, got.State, want)
+			}
+		}
+	}
+}
+
+// watched is what is watched of a mirror.
+func (n *node) watched(t *testing.T, installation, service string) server.Watched {
+	t.Helper()
+	all, err := n.service.Watch(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range all {
+		if w.Installation == installation && w.Service == service {
+			return w
+		}
+	}
+	t.Fatalf("%s.%s is not among %+v", installation, service, all)
+	return server.Watched{}
 }
 
 // unsent waits until so much of the log is not known above, and since when.

@@ -37,7 +37,7 @@ func (m *Messages) read(ctx context.Context, receive func() (*federationv1.Repli
 			return io.EOF
 		}
 		if fault.As(err) != nil {
-			return err // what came is no message
+			return err // what came is no message, or not to be read
 		}
 		if err != nil {
 			return errBroken

@@ -2,13 +2,14 @@ package streams
 
 import (
 	"context"
+	"math"
 	"strconv"
-	"sync"
 	"time"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/limit"
 )
 
 const (
@@ -28,34 +29,19 @@ var errStrangers = fault.Of(faultv1.Reason_REASON_SERVER_OVERLOADED)
 // shown a certificate is bounded alone: those without cannot shut it out, nor another. The
 // zero Strangers are none; they are safe for concurrent use.
 type Strangers struct {
-	mu  sync.Mutex
-	by  map[string]int
-	all int // of those without a certificate
+	certified, others limit.Held[string]
 }
 
 // Enter counts a stream, before anything of it is read, until leave, which may be
 // called again.
 func (s *Strangers) Enter(ctx context.Context) (leave func(), err error) {
-	who, crowds := authn.Network(ctx), 1
+	of, most := &s.others, crowd
 	if authn.Certified(ctx) {
-		crowds = 0
+		of, most = &s.certified, math.MaxInt
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.by[who] >= Each || s.all+crowds > crowd {
+	leave, ok := of.Take(authn.Network(ctx), Each, most)
+	if !ok {
 		return nil, errStrangers.With("limit", strconv.Itoa(Each)).After(Greeting)
 	}
-	if s.by == nil {
-		s.by = map[string]int{}
-	}
-	s.by[who]++
-	s.all += crowds
-	return sync.OnceFunc(func() {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.all -= crowds
-		if s.by[who]--; s.by[who] == 0 {
-			delete(s.by, who)
-		}
-	}), nil
+	return leave, nil
 }

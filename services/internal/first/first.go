@@ -6,18 +6,24 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"strconv"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/status"
 
+	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/wire"
 )
 
 // greeting is how large the first message of a stream may be at an address that anybody may
 // come to, in bytes: 4,096 logs of 512, which is the largest greeting of an installation below.
 const greeting = 2 << 20
+
+var (
+	errLarge      = fault.Of(faultv1.Reason_REASON_STREAM_FIRST_TOO_LARGE)
+	errCompressed = fault.Of(faultv1.Reason_REASON_STREAM_COMPRESSION_UNSUPPORTED)
+)
 
 // Small bounds the first message of the methods that last before it is read: whoever sends
 // it is not believed yet, and gRPC has one largest message for all methods of an address.
@@ -41,7 +47,6 @@ type greeted struct {
 type beneath interface {
 	ReadMessageHeader([]byte) error
 	Read(int) (mem.BufferSlice, error)
-	WriteStatus(*status.Status) error
 }
 
 // RecvMsg implements grpc.ServerStream.
@@ -54,14 +59,12 @@ func (g *greeted) RecvMsg(m any) error {
 	if !ok {
 		return errors.New("gRPC does not tell how large a message is")
 	}
-	err := receiveSmall(from, m)
-	if s, refused := status.FromError(err); refused && err != nil {
-		return errors.Join(err, from.WriteStatus(s))
-	}
-	return err
+	return receiveSmall(from, m)
 }
 
-// receiveSmall reads a message that is neither larger than a greeting nor compressed.
+// receiveSmall reads a message that is neither larger than a greeting nor compressed, or answers
+// with the fault that it is. It is for the handler to return that: whoever passes messages on or
+// reads them elsewhere than it answers.
 func receiveSmall(from beneath, m any) error {
 	var header [5]byte
 	if err := from.ReadMessageHeader(header[:]); err != nil {
@@ -70,9 +73,9 @@ func receiveSmall(from beneath, m any) error {
 	n := binary.BigEndian.Uint32(header[1:])
 	switch {
 	case n > greeting:
-		return status.Errorf(codes.ResourceExhausted, "the first message of a stream has %d bytes, and at most %d are read", n, greeting)
+		return errLarge.With("limit", strconv.Itoa(greeting))
 	case header[0] != 0:
-		return status.Error(codes.Unimplemented, "the first message of a stream is not read compressed")
+		return errCompressed
 	}
 	data, err := from.Read(int(n))
 	if errors.Is(err, io.EOF) {

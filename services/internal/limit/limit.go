@@ -1,5 +1,5 @@
 // Package limit holds a limiter for each of many keys, such as networks, callers
-// and credentials, in bounded memory. What a key stands for, and what follows when
+// and credentials, in bounded memory, and counts what each of them holds at once. What a key stands for, and what follows when
 // it has nothing left, is for those who ask.
 package limit
 

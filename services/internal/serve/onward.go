@@ -15,6 +15,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 
 	"github.com/duban-project/duban/services/internal/authn"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/wire"
 )
 
@@ -49,27 +50,27 @@ func (p *Process) onward(to grpc.ClientConnInterface) grpc.StreamHandler {
 }
 
 // carry passes a stream on, message by message in both directions, until either
-// side ends it.
+// side ends it, or what comes is refused here.
 func (p *Process) carry(to grpc.ClientConnInterface, stream grpc.ServerStream, in, out proto.Message) error {
 	method, _ := grpc.MethodFromServerStream(stream)
-	ctx, cancel := context.WithCancel(p.outward(stream.Context()))
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(p.outward(stream.Context()))
+	defer cancel(nil)
 	behind, err := to.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method)
 	if err != nil {
 		return passed{err}
 	}
 	go func() { // ends with the stream, which ends when carry returns
-		for {
-			m := in.ProtoReflect().New().Interface()
-			if receive(stream, m) != nil || behind.SendMsg(m) != nil {
-				_ = behind.CloseSend() // what becomes of it, the answers say
-				return
-			}
+		err := forward(stream, behind, in)
+		if fault.As(err) != nil {
+			cancel(err)
 		}
+		_ = behind.CloseSend() // what becomes of it, the answers say
 	}()
 	for {
 		m := out.ProtoReflect().New().Interface()
 		switch err := behind.RecvMsg(m); {
+		case fault.As(context.Cause(ctx)) != nil:
+			return context.Cause(ctx)
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
@@ -77,6 +78,19 @@ func (p *Process) carry(to grpc.ClientConnInterface, stream grpc.ServerStream, i
 		}
 		if err := stream.SendMsg(m); err != nil {
 			return passed{err}
+		}
+	}
+}
+
+// forward passes on what comes, until nothing does or it is taken no more.
+func forward(from grpc.ServerStream, to grpc.ClientStream, like proto.Message) error {
+	for {
+		m := like.ProtoReflect().New().Interface()
+		if err := receive(from, m); err != nil {
+			return err
+		}
+		if err := to.SendMsg(m); err != nil {
+			return err
 		}
 	}
 }

@@ -2,13 +2,14 @@ package serve
 
 import (
 	"context"
+	"math"
 	"strconv"
-	"sync"
 	"time"
 
 	faultv1 "github.com/duban-project/duban/proto/gen/go/duban/fault/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/fault"
+	"github.com/duban-project/duban/services/internal/limit"
 	"github.com/duban-project/duban/services/internal/seat"
 )
 
@@ -22,9 +23,7 @@ const sooner = 5 * time.Second
 // takes all places of those who wait. Services wait as they like.
 type waits struct {
 	most int
-
-	mu   sync.Mutex
-	held map[string]int // by principal; who waits for nothing has no row
+	held limit.Held[string] // by principal
 }
 
 // step lets a call wait that has reason to, as package seat has it, if its principal
@@ -34,38 +33,16 @@ func (w *waits) step(ctx context.Context, _ Call, next func(context.Context) err
 	if who.Service() != "" || authn.Caller(ctx) != "" {
 		return next(ctx)
 	}
-	waiting := false
-	defer func() {
-		if waiting {
-			w.end(who.Name)
-		}
-	}()
+	waiting, end := false, func() {}
+	defer func() { end() }()
 	return next(seat.With(ctx, func() error {
-		if !waiting && !w.begin(who.Name) {
-			return errWaitsTooMany.With("limit", strconv.Itoa(w.most)).After(sooner)
+		if !waiting {
+			give, ok := w.held.Take(who.Name, w.most, math.MaxInt)
+			if !ok {
+				return errWaitsTooMany.With("limit", strconv.Itoa(w.most)).After(sooner)
+			}
+			waiting, end = true, give
 		}
-		waiting = true
 		return seat.Leave(ctx)
 	}))
-}
-
-func (w *waits) begin(who string) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.held[who] >= w.most {
-		return false
-	}
-	if w.held == nil {
-		w.held = map[string]int{}
-	}
-	w.held[who]++
-	return true
-}
-
-func (w *waits) end(who string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if w.held[who]--; w.held[who] == 0 {
-		delete(w.held, who)
-	}
 }

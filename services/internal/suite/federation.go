@@ -177,6 +177,9 @@ func (s *Suite) watch(service *federationserver.Service, logs own.Logs, now func
 	if err := s.telemetry.Clones(service.Clones); err != nil {
 		return err
 	}
+	if err := s.telemetry.Greetings(func() map[string]int64 { return refused(service.Refused()) }); err != nil {
+		return err
+	}
 	return s.telemetry.Mirrors(func() (all []telemetry.Mirror) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 		defer cancel()
@@ -189,6 +192,19 @@ func (s *Suite) watch(service *federationserver.Service, logs own.Logs, now func
 		}
 		return all
 	})
+}
+
+// refusable are the codes with which a greeting is refused that claims to be of somebody enrolled.
+var refusable = []federationv1.Code{federationv1.Code_CODE_UNKNOWN_LOG, federationv1.Code_CODE_BAD_SIGNATURE, federationv1.Code_CODE_REVOKED}
+
+// refused names the codes as metrics have them; of each that may come there is a number, so
+// that its first is a change.
+func refused(told map[federationv1.Code]int64) map[string]int64 {
+	all := map[string]int64{}
+	for _, code := range refusable {
+		all[strings.ToLower(strings.TrimPrefix(code.String(), "CODE_"))] = told[code]
+	}
+	return all
 }
 
 // logs reach the roles that keep the logs which go upward, here or elsewhere.

@@ -38,6 +38,30 @@ func (t *Telemetry) Clones(look func() int64) error {
 	return nil
 }
 
+// Greetings shows how often who came as an installation below was not believed, by the code of
+// the answer. A second call is an error.
+func (t *Telemetry) Greetings(look func() map[string]int64) error {
+	if err := t.registry.Register(greetings(look)); err != nil {
+		return fmt.Errorf("showing refused greetings: %w", err)
+	}
+	return nil
+}
+
+var greetingsDesc = prometheus.NewDesc("duban_greetings_refused_total", "How often who came as an installation below was not believed, by code: of each once a minute at most.", []string{"code"}, nil)
+
+// greetings implements prometheus.Collector.
+type greetings func() map[string]int64
+
+// Describe implements prometheus.Collector.
+func (greetings) Describe(to chan<- *prometheus.Desc) { to <- greetingsDesc }
+
+// Collect implements prometheus.Collector.
+func (look greetings) Collect(to chan<- prometheus.Metric) {
+	for code, n := range look() {
+		to <- prometheus.MustNewConstMetric(greetingsDesc, prometheus.CounterValue, float64(n), code)
+	}
+}
+
 // Mirror is what is shown of a mirrored log.
 type Mirror struct {
 	// Installation and Service name it.
@@ -55,7 +79,7 @@ type Mirror struct {
 }
 
 // States are those that a mirrored log may be in.
-var States = []string{"active", "silent", "behind", "frozen"}
+var States = []string{"active", "silent", "behind", "frozen", "revoked"}
 
 // mirrorsShown is how many mirrored logs are shown one by one.
 const mirrorsShown = 1000

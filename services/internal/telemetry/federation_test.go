@@ -11,7 +11,7 @@ import (
 // one; by state all are counted, also in states in which there is none.
 func TestMirrorsAreBounded(t *testing.T) {
 	b := start(t, "")
-	all := []Mirror{{Installation: "relayed", Service: "campaign", State: "frozen", Relayed: true, Backdated: 5}}
+	all := []Mirror{{Installation: "relayed", Service: "campaign", State: "frozen", Relayed: true, Backdated: 5}, {Installation: "i0", Service: "event", State: "revoked", Relayed: true}}
 	for i := range mirrorsShown + 7 {
 		all = append(all, Mirror{Installation: fmt.Sprint("i", i), Service: "campaign", State: "active", Heard: 90 * time.Second, Behind: 4, Backdated: 3})
 	}
@@ -21,11 +21,19 @@ func TestMirrorsAreBounded(t *testing.T) {
 	if err := b.Clones(func() int64 { return 3 }); err != nil {
 		t.Fatal(err)
 	}
+	if err := b.Greetings(func() map[string]int64 { return map[string]int64{"revoked": 4, "unknown_log": 0} }); err != nil {
+		t.Fatal(err)
+	}
 	page := b.page(t)
+	for code, want := range map[string]float64{"revoked": 4, "unknown_log": 0} {
+		if got := sample(t, page, "duban_greetings_refused_total{", `code="`+code+`"`); got != want {
+			t.Errorf("%v greetings are refused with %s, want %v", got, code, want)
+		}
+	}
 	if got := sample(t, page, "duban_clones_total"); got != 3 {
 		t.Errorf("%v clones, want 3", got)
 	}
-	for state, want := range map[string]float64{"active": mirrorsShown + 7, "frozen": 1, "silent": 0, "behind": 0} {
+	for state, want := range map[string]float64{"active": mirrorsShown + 7, "frozen": 1, "silent": 0, "behind": 0, "revoked": 1} {
 		if got := sample(t, page, "duban_mirrors{", `state="`+state+`"`); got != want {
 			t.Errorf("%s: %v, want %v", state, got, want)
 		}

@@ -16,7 +16,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/recount"
 	events "github.com/duban-project/duban/services/event/recheck"
 	"github.com/duban-project/duban/services/federation"
-	federationserver "github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/federation/rows"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -43,7 +43,7 @@ func RecountStores(ctx context.Context, stores map[string]store.Engine) error {
 // the mirrors, and where it lies from federation's feed.
 func mirrored(ctx context.Context, stores map[string]store.Engine) ([]recount.Source, error) {
 	sources := recount.Sources("", stores)
-	mirrors, err := federationserver.Mirrored(ctx, stores["federation"])
+	mirrors, err := rows.Mirrored(ctx, stores["federation"])
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +76,6 @@ func Waiting(ctx context.Context, c suite.Config) (n uint64, err error) {
 func RecountFederation(ctx context.Context, c suite.Config, below []string) error {
 	return withStores(ctx, c, func(ctx context.Context, stores map[string]store.Engine) error {
 		top := above{figures: stores["aggregation"], enrolled: stores["federation"]}
-		delete(stores, "federation") // what it says of the tree is not believed here
 		return top.recount(ctx, recount.Sources("", stores), below)
 	})
 }

@@ -138,6 +138,10 @@ const (
 	Reason_REASON_FILTER_INVALID Reason = 9
 	// The body is larger than the server reads.
 	Reason_REASON_BODY_TOO_LARGE Reason = 10
+	// The first message of a stream is larger than is read of who is not believed yet.
+	Reason_REASON_STREAM_FIRST_TOO_LARGE Reason = 40
+	// The first message of a stream is compressed, and is read of nobody: it may become any size.
+	Reason_REASON_STREAM_COMPRESSION_UNSUPPORTED Reason = 41
 	// The answer is larger than the server sends: the same call never gets one. Lists
 	// end their pages before.
 	Reason_REASON_ANSWER_TOO_LARGE Reason = 38
@@ -165,7 +169,7 @@ const (
 	Reason_REASON_PRINCIPAL_INVOLVED Reason = 37
 	// Whoever has left every post does nothing by the roles of a unit's work that are still
 	// granted to them.
-	Reason_REASON_PRINCIPAL_POSTS_OVER Reason = 40
+	Reason_REASON_PRINCIPAL_POSTS_OVER Reason = 42
 	// Another service of the installation, which this call needs, cannot be
 	// reached; the fact "service" names it.
 	Reason_REASON_SERVICE_DOWN Reason = 21
@@ -203,6 +207,8 @@ var (
 		8:  "REASON_PAGE_TOKEN_INVALID",
 		9:  "REASON_FILTER_INVALID",
 		10: "REASON_BODY_TOO_LARGE",
+		40: "REASON_STREAM_FIRST_TOO_LARGE",
+		41: "REASON_STREAM_COMPRESSION_UNSUPPORTED",
 		38: "REASON_ANSWER_TOO_LARGE",
 		11: "REASON_SERVER_OVERLOADED",
 		12: "REASON_RATE_LIMITED",
@@ -215,7 +221,7 @@ var (
 		19: "REASON_CLOCK_NOT_SIMULATED",
 		20: "REASON_SERVER_STOPPING",
 		37: "REASON_PRINCIPAL_INVOLVED",
-		40: "REASON_PRINCIPAL_POSTS_OVER",
+		42: "REASON_PRINCIPAL_POSTS_OVER",
 		21: "REASON_SERVICE_DOWN",
 		34: "REASON_LOG_INCOMPLETE",
 		30: "REASON_SECOND_FACTOR_REQUIRED",
@@ -227,39 +233,41 @@ var (
 		35: "REASON_UNIT_REMOTE",
 	}
 	Reason_value = map[string]int32{
-		"REASON_UNSPECIFIED":              0,
-		"REASON_FIELDS_INVALID":           1,
-		"REASON_BODY_MALFORMED":           2,
-		"REASON_UNAUTHENTICATED":          3,
-		"REASON_PERMISSION_DENIED":        4,
-		"REASON_NOT_FOUND":                5,
-		"REASON_ETAG_STALE":               6,
-		"REASON_REQUEST_ID_REUSED":        7,
-		"REASON_PAGE_TOKEN_INVALID":       8,
-		"REASON_FILTER_INVALID":           9,
-		"REASON_BODY_TOO_LARGE":           10,
-		"REASON_ANSWER_TOO_LARGE":         38,
-		"REASON_SERVER_OVERLOADED":        11,
-		"REASON_RATE_LIMITED":             12,
-		"REASON_DISK_FULL":                13,
-		"REASON_DIRECTORY_STALE":          14,
-		"REASON_OUTCOME_UNKNOWN":          15,
-		"REASON_ROUTE_UNKNOWN":            16,
-		"REASON_MEDIA_TYPE_UNSUPPORTED":   17,
-		"REASON_METHOD_NOT_ALLOWED":       18,
-		"REASON_CLOCK_NOT_SIMULATED":      19,
-		"REASON_SERVER_STOPPING":          20,
-		"REASON_PRINCIPAL_INVOLVED":       37,
-		"REASON_PRINCIPAL_POSTS_OVER":     40,
-		"REASON_SERVICE_DOWN":             21,
-		"REASON_LOG_INCOMPLETE":           34,
-		"REASON_SECOND_FACTOR_REQUIRED":   30,
-		"REASON_ISSUER_UNAVAILABLE":       31,
-		"REASON_NETWORK_REFUSED":          32,
-		"REASON_KEY_SCOPE_DENIED":         39,
-		"REASON_QUOTA_SPENT":              33,
-		"REASON_PRINCIPAL_WAITS_TOO_MANY": 36,
-		"REASON_UNIT_REMOTE":              35,
+		"REASON_UNSPECIFIED":                    0,
+		"REASON_FIELDS_INVALID":                 1,
+		"REASON_BODY_MALFORMED":                 2,
+		"REASON_UNAUTHENTICATED":                3,
+		"REASON_PERMISSION_DENIED":              4,
+		"REASON_NOT_FOUND":                      5,
+		"REASON_ETAG_STALE":                     6,
+		"REASON_REQUEST_ID_REUSED":              7,
+		"REASON_PAGE_TOKEN_INVALID":             8,
+		"REASON_FILTER_INVALID":                 9,
+		"REASON_BODY_TOO_LARGE":                 10,
+		"REASON_STREAM_FIRST_TOO_LARGE":         40,
+		"REASON_STREAM_COMPRESSION_UNSUPPORTED": 41,
+		"REASON_ANSWER_TOO_LARGE":               38,
+		"REASON_SERVER_OVERLOADED":              11,
+		"REASON_RATE_LIMITED":                   12,
+		"REASON_DISK_FULL":                      13,
+		"REASON_DIRECTORY_STALE":                14,
+		"REASON_OUTCOME_UNKNOWN":                15,
+		"REASON_ROUTE_UNKNOWN":                  16,
+		"REASON_MEDIA_TYPE_UNSUPPORTED":         17,
+		"REASON_METHOD_NOT_ALLOWED":             18,
+		"REASON_CLOCK_NOT_SIMULATED":            19,
+		"REASON_SERVER_STOPPING":                20,
+		"REASON_PRINCIPAL_INVOLVED":             37,
+		"REASON_PRINCIPAL_POSTS_OVER":           42,
+		"REASON_SERVICE_DOWN":                   21,
+		"REASON_LOG_INCOMPLETE":                 34,
+		"REASON_SECOND_FACTOR_REQUIRED":         30,
+		"REASON_ISSUER_UNAVAILABLE":             31,
+		"REASON_NETWORK_REFUSED":                32,
+		"REASON_KEY_SCOPE_DENIED":               39,
+		"REASON_QUOTA_SPENT":                    33,
+		"REASON_PRINCIPAL_WAITS_TOO_MANY":       36,
+		"REASON_UNIT_REMOTE":                    35,
 	}
 )
 
@@ -419,7 +427,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\xf71\n" +
+	"*\x9c4\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
@@ -432,7 +440,9 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x19REASON_PAGE_TOKEN_INVALID\x10\b\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x01\x12H分页标记无效或不属于此查询，请从第一页重新查询。\x1aAThe page token is not one of this query: begin at the first page.\x12\x95\x01\n" +
 	"\x15REASON_FILTER_INVALID\x10\t\x1az\x92\xb2\x19v\b\x01\x128筛选条件无效，原因见 filter 字段的说明。\x1a8The filter is invalid; the violation at filter says why.\x12\xa4\x01\n" +
 	"\x15REASON_BODY_TOO_LARGE\x10\n" +
-	"\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12B请求正文超过 {limit} 字节的上限，请拆分后重试。\x1a;The request body exceeds {limit} bytes: part it and repeat.\x12\xb2\x02\n" +
+	"\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x01\x12B请求正文超过 {limit} 字节的上限，请拆分后重试。\x1a;The request body exceeds {limit} bytes: part it and repeat.\x12\x94\x01\n" +
+	"\x1dREASON_STREAM_FIRST_TOO_LARGE\x10(\x1aq\x92\xb2\x19m\b\a\x123流的首条消息超过 {limit} 字节的上限。\x1a4The first message of a stream exceeds {limit} bytes.\x12\x8b\x01\n" +
+	"%REASON_STREAM_COMPRESSION_UNSUPPORTED\x10)\x1a`\x92\xb2\x19\\\b\x05\x12!流的首条消息不得压缩。\x1a5The first message of a stream must not be compressed.\x12\xb2\x02\n" +
 	"\x17REASON_ANSWER_TOO_LARGE\x10&\x1a\x94\x02\x92\xb2\x19\x8f\x02\b\x05\x12\x8a\x01答复超过 {limit} 字节的上限，无法返回，重试无效：请缩小查询范围，或请系统管理员调高 limits.message。\x1a~The answer exceeds {limit} bytes and cannot be sent, nor by repeating: ask for less, or let the operator raise limits.message.\x12j\n" +
 	"\x18REASON_SERVER_OVERLOADED\x10\v\x1aL\x92\xb2\x19H\b\a\x12!系统繁忙，请稍后重试。\x1a!The server is busy; repeat later.\x12j\n" +
 	"\x13REASON_RATE_LIMITED\x10\f\x1aQ\x92\xb2\x19M\b\a\x12'请求过于频繁，请稍后重试。\x1a Too many requests; repeat later.\x12\xd9\x01\n" +
@@ -446,7 +456,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x1aREASON_CLOCK_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12r\n" +
 	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xd6\x02\n" +
 	"\x19REASON_PRINCIPAL_INVOLVED\x10%\x1a\xb6\x02\x92\xb2\x19\xb1\x02\b\x02\x12\x96\x01您属于该单位（在该单位或其下级登记、任职或承担其工作），应当回避，不能以上级身份办理，请由他人办理。\x1a\x93\x01You belong to the unit, by where you are entered, a post or a role there or beneath it, and do not act as its superior: let another person do this.\x12\xf5\x02\n" +
-	"\x1bREASON_PRINCIPAL_POSTS_OVER\x10(\x1a\xd3\x02\x92\xb2\x19\xce\x02\b\x02\x12\x93\x01为您登记的任职均已结束，所授的工作角色不再有效。您仍在任的，请系统管理员登记您的现任职务后再办理。\x1a\xb3\x01All posts that are entered for you are over, and the roles of work granted to you give no right: if you are in office, have a system administrator enter your post, and do it then.\x12\xc0\x01\n" +
+	"\x1bREASON_PRINCIPAL_POSTS_OVER\x10*\x1a\xd3\x02\x92\xb2\x19\xce\x02\b\x02\x12\x93\x01为您登记的任职均已结束，所授的工作角色不再有效。您仍在任的，请系统管理员登记您的现任职务后再办理。\x1a\xb3\x01All posts that are entered for you are over, and the roles of work granted to you give no right: if you are in office, have a system administrator enter your post, and do it then.\x12\xc0\x01\n" +
 	"\x13REASON_SERVICE_DOWN\x10\x15\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\b\x12K{service}服务暂时无法连接，请稍后用同一请求编号重试。\x1aPThe service {service} cannot be reached; repeat later, with the same request id.\x12\xc3\x03\n" +
 	"\x15REASON_LOG_INCOMPLETE\x10\"\x1a\xa7\x03\x92\xb2\x19\xa2\x03\b\x05\x12\xc9\x01本服务的日志短于已公布的长度，或恢复自备份而尚未查明缺少什么，或已出现两份历史而被上级冻结；在找回缺失部分或开启新纪元之前不接受写入。\x1a\xd1\x01The log is shorter than it was known to be, or was restored from a backup and what it lacks is not known, or has two histories and is frozen above: nothing is written until that is back or a new era is opened.\x12\xc5\x01\n" +
 	"\x1dREASON_SECOND_FACTOR_REQUIRED\x10\x1e\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\t\x12K此操作相当于签字，请以双因素认证重新登录后再办理。\x1aKThis counts as a signature: sign in again with a second factor, and repeat.\x12\xba\x01\n" +

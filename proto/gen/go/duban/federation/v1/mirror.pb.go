@@ -149,7 +149,7 @@ func (x RefusedUnit_Reason) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RefusedUnit_Reason.Descriptor instead.
 func (RefusedUnit_Reason) EnumDescriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{1, 0}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{2, 0}
 }
 
 // A log of a lower installation, as it is kept here: its bytes unchanged.
@@ -192,8 +192,11 @@ type Mirror struct {
 	BackdatedCount uint64 `protobuf:"varint,15,opt,name=backdated_count,json=backdatedCount,proto3" json:"backdated_count,omitempty"`
 	// The indexes of the first 100 of them.
 	BackdatedSeqs []uint64 `protobuf:"varint,16,rep,packed,name=backdated_seqs,json=backdatedSeqs,proto3" json:"backdated_seqs,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	// Who came as its installation and was not believed, by the code of the answer; on the mirror
+	// of the service federation, by which an installation shows who it is.
+	RefusedGreetings []*RefusedGreeting `protobuf:"bytes,17,rep,name=refused_greetings,json=refusedGreetings,proto3" json:"refused_greetings,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *Mirror) Reset() {
@@ -338,6 +341,97 @@ func (x *Mirror) GetBackdatedSeqs() []uint64 {
 	return nil
 }
 
+func (x *Mirror) GetRefusedGreetings() []*RefusedGreeting {
+	if x != nil {
+		return x.RefusedGreetings
+	}
+	return nil
+}
+
+// That somebody came as an enrolled installation and was not believed (未获采信的来访): with a key
+// that was revoked or never enrolled, or in an era that nobody has enrolled. Nothing of it is
+// signed by anybody who is known: it proves nothing against the installation.
+type RefusedGreeting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What it was answered.
+	Code Code `protobuf:"varint,1,opt,name=code,proto3,enum=duban.federation.v1.Code" json:"code,omitempty"`
+	// The log that it claims in an era which is not enrolled, as it came last; else empty.
+	Origin string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	// When it came first.
+	FirstTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=first_time,json=firstTime,proto3" json:"first_time,omitempty"`
+	// When it came last.
+	LastTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_time,json=lastTime,proto3" json:"last_time,omitempty"`
+	// How often, where all that come within a minute are one.
+	Count         uint64 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RefusedGreeting) Reset() {
+	*x = RefusedGreeting{}
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RefusedGreeting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RefusedGreeting) ProtoMessage() {}
+
+func (x *RefusedGreeting) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RefusedGreeting.ProtoReflect.Descriptor instead.
+func (*RefusedGreeting) Descriptor() ([]byte, []int) {
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *RefusedGreeting) GetCode() Code {
+	if x != nil {
+		return x.Code
+	}
+	return Code_CODE_UNSPECIFIED
+}
+
+func (x *RefusedGreeting) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *RefusedGreeting) GetFirstTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FirstTime
+	}
+	return nil
+}
+
+func (x *RefusedGreeting) GetLastTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.LastTime
+	}
+	return nil
+}
+
+func (x *RefusedGreeting) GetCount() uint64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 // A unit that a lower installation claims and does not get. The first refusal is
 // an entry of this installation's own log.
 type RefusedUnit struct {
@@ -358,7 +452,7 @@ type RefusedUnit struct {
 
 func (x *RefusedUnit) Reset() {
 	*x = RefusedUnit{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[1]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -370,7 +464,7 @@ func (x *RefusedUnit) String() string {
 func (*RefusedUnit) ProtoMessage() {}
 
 func (x *RefusedUnit) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[1]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -383,7 +477,7 @@ func (x *RefusedUnit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefusedUnit.ProtoReflect.Descriptor instead.
 func (*RefusedUnit) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{1}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *RefusedUnit) GetSeq() uint64 {
@@ -447,7 +541,7 @@ type RemoteUnit struct {
 
 func (x *RemoteUnit) Reset() {
 	*x = RemoteUnit{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[2]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -459,7 +553,7 @@ func (x *RemoteUnit) String() string {
 func (*RemoteUnit) ProtoMessage() {}
 
 func (x *RemoteUnit) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[2]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -472,7 +566,7 @@ func (x *RemoteUnit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoteUnit.ProtoReflect.Descriptor instead.
 func (*RemoteUnit) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{2}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RemoteUnit) GetName() string {
@@ -557,7 +651,7 @@ type Cosignature struct {
 
 func (x *Cosignature) Reset() {
 	*x = Cosignature{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[3]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -569,7 +663,7 @@ func (x *Cosignature) String() string {
 func (*Cosignature) ProtoMessage() {}
 
 func (x *Cosignature) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[3]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -582,7 +676,7 @@ func (x *Cosignature) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Cosignature.ProtoReflect.Descriptor instead.
 func (*Cosignature) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{3}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Cosignature) GetName() string {
@@ -679,7 +773,7 @@ type ListMirrorsRequest struct {
 
 func (x *ListMirrorsRequest) Reset() {
 	*x = ListMirrorsRequest{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[4]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -691,7 +785,7 @@ func (x *ListMirrorsRequest) String() string {
 func (*ListMirrorsRequest) ProtoMessage() {}
 
 func (x *ListMirrorsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[4]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -704,7 +798,7 @@ func (x *ListMirrorsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMirrorsRequest.ProtoReflect.Descriptor instead.
 func (*ListMirrorsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{4}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListMirrorsRequest) GetParent() string {
@@ -748,7 +842,7 @@ type ListMirrorsResponse struct {
 
 func (x *ListMirrorsResponse) Reset() {
 	*x = ListMirrorsResponse{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[5]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +854,7 @@ func (x *ListMirrorsResponse) String() string {
 func (*ListMirrorsResponse) ProtoMessage() {}
 
 func (x *ListMirrorsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[5]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +867,7 @@ func (x *ListMirrorsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMirrorsResponse.ProtoReflect.Descriptor instead.
 func (*ListMirrorsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{5}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListMirrorsResponse) GetMirrors() []*Mirror {
@@ -803,7 +897,7 @@ type GetBracketRequest struct {
 
 func (x *GetBracketRequest) Reset() {
 	*x = GetBracketRequest{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[6]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +909,7 @@ func (x *GetBracketRequest) String() string {
 func (*GetBracketRequest) ProtoMessage() {}
 
 func (x *GetBracketRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[6]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +922,7 @@ func (x *GetBracketRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBracketRequest.ProtoReflect.Descriptor instead.
 func (*GetBracketRequest) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{6}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *GetBracketRequest) GetName() string {
@@ -872,7 +966,7 @@ type Bracket struct {
 
 func (x *Bracket) Reset() {
 	*x = Bracket{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[7]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +978,7 @@ func (x *Bracket) String() string {
 func (*Bracket) ProtoMessage() {}
 
 func (x *Bracket) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[7]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +991,7 @@ func (x *Bracket) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Bracket.ProtoReflect.Descriptor instead.
 func (*Bracket) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{7}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Bracket) GetWithoutTime() *timestamppb.Timestamp {
@@ -953,7 +1047,7 @@ type GetEvidenceRequest struct {
 
 func (x *GetEvidenceRequest) Reset() {
 	*x = GetEvidenceRequest{}
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[8]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -965,7 +1059,7 @@ func (x *GetEvidenceRequest) String() string {
 func (*GetEvidenceRequest) ProtoMessage() {}
 
 func (x *GetEvidenceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_mirror_proto_msgTypes[8]
+	mi := &file_duban_federation_v1_mirror_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -978,7 +1072,7 @@ func (x *GetEvidenceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetEvidenceRequest.ProtoReflect.Descriptor instead.
 func (*GetEvidenceRequest) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{8}
+	return file_duban_federation_v1_mirror_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *GetEvidenceRequest) GetName() string {
@@ -992,7 +1086,7 @@ var File_duban_federation_v1_mirror_proto protoreflect.FileDescriptor
 
 const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\n" +
-	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x05\n" +
+	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a#duban/federation/v1/replicate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x06\n" +
 	"\x06Mirror\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04feed\x18\x02 \x01(\tR\x04feed\x12\x16\n" +
@@ -1011,14 +1105,22 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\rrefused_units\x18\r \x03(\v2 .duban.federation.v1.RefusedUnitR\frefusedUnits\x12A\n" +
 	"\x0eeffective_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x12'\n" +
 	"\x0fbackdated_count\x18\x0f \x01(\x04R\x0ebackdatedCount\x12%\n" +
-	"\x0ebackdated_seqs\x18\x10 \x03(\x04R\rbackdatedSeqs\"y\n" +
+	"\x0ebackdated_seqs\x18\x10 \x03(\x04R\rbackdatedSeqs\x12Q\n" +
+	"\x11refused_greetings\x18\x11 \x03(\v2$.duban.federation.v1.RefusedGreetingR\x10refusedGreetings\"y\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_ACTIVE\x10\x01\x12\x10\n" +
 	"\fSTATE_SILENT\x10\x02\x12\x10\n" +
 	"\fSTATE_BEHIND\x10\x03\x12\x10\n" +
 	"\fSTATE_FROZEN\x10\x04\x12\x11\n" +
-	"\rSTATE_REVOKED\x10\x05\"\x80\x02\n" +
+	"\rSTATE_REVOKED\x10\x05\"\xe2\x01\n" +
+	"\x0fRefusedGreeting\x12-\n" +
+	"\x04code\x18\x01 \x01(\x0e2\x19.duban.federation.v1.CodeR\x04code\x12\x16\n" +
+	"\x06origin\x18\x02 \x01(\tR\x06origin\x129\n" +
+	"\n" +
+	"first_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tfirstTime\x127\n" +
+	"\tlast_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\x12\x14\n" +
+	"\x05count\x18\x05 \x01(\x04R\x05count\"\x80\x02\n" +
 	"\vRefusedUnit\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12?\n" +
@@ -1092,47 +1194,53 @@ func file_duban_federation_v1_mirror_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_federation_v1_mirror_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_duban_federation_v1_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
+var file_duban_federation_v1_mirror_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_duban_federation_v1_mirror_proto_goTypes = []any{
 	(Mirror_State)(0),             // 0: duban.federation.v1.Mirror.State
 	(RefusedUnit_Reason)(0),       // 1: duban.federation.v1.RefusedUnit.Reason
 	(*Mirror)(nil),                // 2: duban.federation.v1.Mirror
-	(*RefusedUnit)(nil),           // 3: duban.federation.v1.RefusedUnit
-	(*RemoteUnit)(nil),            // 4: duban.federation.v1.RemoteUnit
-	(*Cosignature)(nil),           // 5: duban.federation.v1.Cosignature
-	(*ListMirrorsRequest)(nil),    // 6: duban.federation.v1.ListMirrorsRequest
-	(*ListMirrorsResponse)(nil),   // 7: duban.federation.v1.ListMirrorsResponse
-	(*GetBracketRequest)(nil),     // 8: duban.federation.v1.GetBracketRequest
-	(*Bracket)(nil),               // 9: duban.federation.v1.Bracket
-	(*GetEvidenceRequest)(nil),    // 10: duban.federation.v1.GetEvidenceRequest
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 12: google.protobuf.Duration
-	(*v1.Unit)(nil),               // 13: duban.organization.v1.Unit
+	(*RefusedGreeting)(nil),       // 3: duban.federation.v1.RefusedGreeting
+	(*RefusedUnit)(nil),           // 4: duban.federation.v1.RefusedUnit
+	(*RemoteUnit)(nil),            // 5: duban.federation.v1.RemoteUnit
+	(*Cosignature)(nil),           // 6: duban.federation.v1.Cosignature
+	(*ListMirrorsRequest)(nil),    // 7: duban.federation.v1.ListMirrorsRequest
+	(*ListMirrorsResponse)(nil),   // 8: duban.federation.v1.ListMirrorsResponse
+	(*GetBracketRequest)(nil),     // 9: duban.federation.v1.GetBracketRequest
+	(*Bracket)(nil),               // 10: duban.federation.v1.Bracket
+	(*GetEvidenceRequest)(nil),    // 11: duban.federation.v1.GetEvidenceRequest
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 13: google.protobuf.Duration
+	(Code)(0),                     // 14: duban.federation.v1.Code
+	(*v1.Unit)(nil),               // 15: duban.organization.v1.Unit
 }
 var file_duban_federation_v1_mirror_proto_depIdxs = []int32{
 	0,  // 0: duban.federation.v1.Mirror.state:type_name -> duban.federation.v1.Mirror.State
-	11, // 1: duban.federation.v1.Mirror.heard_time:type_name -> google.protobuf.Timestamp
-	12, // 2: duban.federation.v1.Mirror.heard_ago:type_name -> google.protobuf.Duration
-	3,  // 3: duban.federation.v1.Mirror.refused_units:type_name -> duban.federation.v1.RefusedUnit
-	11, // 4: duban.federation.v1.Mirror.effective_time:type_name -> google.protobuf.Timestamp
-	1,  // 5: duban.federation.v1.RefusedUnit.reason:type_name -> duban.federation.v1.RefusedUnit.Reason
-	13, // 6: duban.federation.v1.RemoteUnit.unit:type_name -> duban.organization.v1.Unit
-	11, // 7: duban.federation.v1.RemoteUnit.effective_time:type_name -> google.protobuf.Timestamp
-	11, // 8: duban.federation.v1.RemoteUnit.create_time:type_name -> google.protobuf.Timestamp
-	11, // 9: duban.federation.v1.RemoteUnit.update_time:type_name -> google.protobuf.Timestamp
-	11, // 10: duban.federation.v1.Cosignature.create_time:type_name -> google.protobuf.Timestamp
-	11, // 11: duban.federation.v1.Cosignature.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 12: duban.federation.v1.ListMirrorsResponse.mirrors:type_name -> duban.federation.v1.Mirror
-	11, // 13: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
-	11, // 14: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
-	11, // 15: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
-	11, // 16: duban.federation.v1.Bracket.effective_time:type_name -> google.protobuf.Timestamp
-	11, // 17: duban.federation.v1.Bracket.record_time:type_name -> google.protobuf.Timestamp
-	18, // [18:18] is the sub-list for method output_type
-	18, // [18:18] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	12, // 1: duban.federation.v1.Mirror.heard_time:type_name -> google.protobuf.Timestamp
+	13, // 2: duban.federation.v1.Mirror.heard_ago:type_name -> google.protobuf.Duration
+	4,  // 3: duban.federation.v1.Mirror.refused_units:type_name -> duban.federation.v1.RefusedUnit
+	12, // 4: duban.federation.v1.Mirror.effective_time:type_name -> google.protobuf.Timestamp
+	3,  // 5: duban.federation.v1.Mirror.refused_greetings:type_name -> duban.federation.v1.RefusedGreeting
+	14, // 6: duban.federation.v1.RefusedGreeting.code:type_name -> duban.federation.v1.Code
+	12, // 7: duban.federation.v1.RefusedGreeting.first_time:type_name -> google.protobuf.Timestamp
+	12, // 8: duban.federation.v1.RefusedGreeting.last_time:type_name -> google.protobuf.Timestamp
+	1,  // 9: duban.federation.v1.RefusedUnit.reason:type_name -> duban.federation.v1.RefusedUnit.Reason
+	15, // 10: duban.federation.v1.RemoteUnit.unit:type_name -> duban.organization.v1.Unit
+	12, // 11: duban.federation.v1.RemoteUnit.effective_time:type_name -> google.protobuf.Timestamp
+	12, // 12: duban.federation.v1.RemoteUnit.create_time:type_name -> google.protobuf.Timestamp
+	12, // 13: duban.federation.v1.RemoteUnit.update_time:type_name -> google.protobuf.Timestamp
+	12, // 14: duban.federation.v1.Cosignature.create_time:type_name -> google.protobuf.Timestamp
+	12, // 15: duban.federation.v1.Cosignature.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 16: duban.federation.v1.ListMirrorsResponse.mirrors:type_name -> duban.federation.v1.Mirror
+	12, // 17: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
+	12, // 18: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
+	12, // 19: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
+	12, // 20: duban.federation.v1.Bracket.effective_time:type_name -> google.protobuf.Timestamp
+	12, // 21: duban.federation.v1.Bracket.record_time:type_name -> google.protobuf.Timestamp
+	22, // [22:22] is the sub-list for method output_type
+	22, // [22:22] is the sub-list for method input_type
+	22, // [22:22] is the sub-list for extension type_name
+	22, // [22:22] is the sub-list for extension extendee
+	0,  // [0:22] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_mirror_proto_init() }
@@ -1140,13 +1248,14 @@ func file_duban_federation_v1_mirror_proto_init() {
 	if File_duban_federation_v1_mirror_proto != nil {
 		return
 	}
+	file_duban_federation_v1_replicate_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_federation_v1_mirror_proto_rawDesc), len(file_duban_federation_v1_mirror_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   9,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

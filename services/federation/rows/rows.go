@@ -1,0 +1,59 @@
+// Package rows keeps what is known of each mirrored log as a whole, one row for each feed, and
+// where in the store the log itself lies. What is noted on a row, package server and those that
+// it asks decide.
+package rows
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
+	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/internal/store"
+)
+
+// Prefix begins the names of the buckets of all mirrors.
+const Prefix = "mirror/"
+
+// Table has the rows: 510104.rectification → Mirror.
+var Table = store.Table[*federationv1.Mirror]{Bucket: "mirrors", Key: Feed}
+
+// Feed is the name of the mirror's feed, such as 510104.rectification.
+func Feed(m *federationv1.Mirror) string { return strings.TrimPrefix(m.GetFeed(), "feeds/") }
+
+// In is the prefix under which the store has the mirror of a log in its era.
+func In(o federation.Origin) string { return fmt.Sprintf(Prefix+"%s/%d/", o.Feed(), o.Era) }
+
+// each calls take with every row.
+func each(ctx context.Context, engine store.Engine, take func(*federationv1.Mirror)) error {
+	return engine.View(ctx, func(tx store.Tx) error {
+		for m, err := range Table.Scan(tx, "", "") {
+			if err != nil {
+				return fmt.Errorf("listing mirrors: %w", err)
+			}
+			take(m)
+		}
+		return nil
+	})
+}
+
+// Mirrored returns the mirrors in a store of federation, each as an engine that has
+// it alone, by their feeds' names.
+func Mirrored(ctx context.Context, engine store.Engine) (map[string]store.Engine, error) {
+	all := map[string]store.Engine{}
+	err := each(ctx, engine, func(m *federationv1.Mirror) {
+		o, _ := federation.ParseLog(federation.LogOf(m))
+		all[o.Feed()] = store.Within(engine, In(o))
+	})
+	return all, err
+}
+
+// Names returns the feeds of all mirrors, such as "510104.rectification": what is
+// relayed upward beside the installation's own.
+func Names(ctx context.Context, engine store.Engine) (names []federation.Upward, err error) {
+	err = each(ctx, engine, func(m *federationv1.Mirror) {
+		names = append(names, federation.Upward{Feed: Feed(m), Unit: m.GetUnit()})
+	})
+	return names, err
+}
