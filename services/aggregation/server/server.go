@@ -42,6 +42,7 @@ type Directory interface {
 	Merges(name string) []string
 	Installation(name string) string
 	Office(member, unit, day string) *organizationv1.Post
+	Standing(principal, day string) [][]string
 }
 
 // unimplemented stands one step further away than desk and ledger, whose methods
