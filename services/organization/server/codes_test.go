@@ -103,6 +103,7 @@ func TestACodeIsSharedOnlyIfThatIsSaid(t *testing.T) {
 	s.CatchUp()
 	refused("a second", create(own, "b", city, false, "gbt2260=420502", "school=1"), "unit.codes[1]", "units/a")
 	taken("of the division and of whom one does not see", create(own, "b", city, false, "gbt2260=420502", "school=4"))
+	s.CatchUp()
 	refused("seen by another", create(s.Organization(s.SystemAdmin), "c", far, false, "school=4"), "unit.codes[0]", "units/b")
 	refused("a change", update("units/b", false, "uscc=1", "school=1"), "unit.codes[1]", "units/a")
 	taken("a change that says so", update("units/b", true, "uscc=1", "school=1"))
