@@ -275,7 +275,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xfeb\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\x9ac\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -299,8 +299,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1cREASON_PROBLEM_PROGRESS_FULL\x10\x12\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12E一个问题最多填写 {limit} 条进展，请直接申请销号。\x1aHA problem takes at most {limit} entries on progress: submit it as it is.\x12\xfb\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_MISSING\x10\x13\x1a\xd5\x01\x92\xb2\x19\xd0\x01\b\x05\x12[申请销号须在 evidence 中列出佐证材料；尚无附件的，请先添加附件。\x1amSubmitting needs evidence: name attachments of the problem in `evidence`, and add one first if there is none. \x01\x12\xb4\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_UNKNOWN\x10\x14\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12B所列佐证材料不是该问题的附件，请先添加附件。\x1aAWhat is named is not an attachment of this problem: add it first.\x12\xa4\x04\n" +
-	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a\x83\x04\x92\xb2\x19\xfe\x03\b\x05\x12\xf0\x01整改、核查、销号须由三人分别进行，请由他人办理。没有他人可以办理的，请授予本单位另一名在任人员相应角色（在系统中没有上级的单位，一把手、分管领导、督导员均可）。\x1a\x86\x02Who rectifies, who verifies and who closes must be three persons: let another person do this. If there is none, grant a role for it to another person in office in the unit; in one that has nobody above it in the installation, head, leader and supervisor will do.\x12\x90\x05\n" +
-	"\x1eREASON_PROBLEM_DECISION_DENIED\x10\x16\x1a\xeb\x04\x92\xb2\x19\xe6\x04\b\x02\x12\xca\x02自查和走访发现的问题由本单位领导销号，其他来源的由上级督导或分管领导销号，本系统最上级单位的均由本单位领导核查、销号；已载明发现单位的，由发现单位或其上级决定；群众投诉举报转来的问题，其取消和延期由本系统最上级单位决定。\x1a\x94\x02What the unit found itself a leader of the unit decides on; all else a supervisor or leader above: of the bureau that found it or higher, if it is known; of the topmost unit's problems its own leaders; what a complaint led to is cancelled or put off by the topmost unit alone.\x12\xb8\x01\n" +
+	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a\x83\x04\x92\xb2\x19\xfe\x03\b\x05\x12\xf0\x01整改、核查、销号须由三人分别进行，请由他人办理。没有他人可以办理的，请授予本单位另一名在任人员相应角色（在系统中没有上级的单位，一把手、分管领导、督导员均可）。\x1a\x86\x02Who rectifies, who verifies and who closes must be three persons: let another person do this. If there is none, grant a role for it to another person in office in the unit; in one that has nobody above it in the installation, head, leader and supervisor will do.\x12\xac\x05\n" +
+	"\x1eREASON_PROBLEM_DECISION_DENIED\x10\x16\x1a\x87\x05\x92\xb2\x19\x82\x05\b\x02\x12\xd6\x02自查和走访发现的问题由本单位领导销号，其他来源的由上级督导或分管领导销号，本系统最上级单位的均由本单位领导或督导员核查、销号；已载明发现单位的，由发现单位或其上级决定；群众投诉举报转来的问题，其取消和延期由本系统最上级单位决定。\x1a\xa4\x02What the unit found itself a leader of the unit decides on; all else a supervisor or leader above: of the bureau that found it or higher, if it is known; of the topmost unit's problems its own leaders and supervisors; what a complaint led to is cancelled or put off by the topmost unit alone.\x12\xb8\x01\n" +
 	"\x1fREASON_PROBLEM_DEADLINE_INVALID\x10\x17\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12?申请的时限须不同于现有时限，且不早于今天。\x1aHThe deadline asked for must differ from the present one and not be past.\x12\xc1\x01\n" +
 	"\x1fREASON_PROBLEM_LEDGER_NOT_FILED\x10\x18\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12H该时限仍由本单位自定，可直接修改，无需申请延期。\x1aHThe deadline is still the unit's own: change it, no extension is needed.\x12\x92\x01\n" +
 	" REASON_PROBLEM_EXTENSION_PENDING\x10\x19\x1al\x92\xb2\x19h\b\x05\x126已有待批的延期申请，请等待上级决定。\x1a,An extension awaits a decision: wait for it.\x12j\n" +
