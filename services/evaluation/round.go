@@ -193,8 +193,9 @@ func Close(r *evaluationv1.Round, cast []int32, who string, now time.Time) (*eva
 	return r, nil
 }
 
-// Publish lets the units rated see what results they may see. Who tallied the round
-// MUST NOT be who publishes it: a second person looks at what is shown.
+// Publish lets the units rated see what results they may see. Who publishes the round MUST NOT
+// be who tallied it, since a second person looks at what is shown, nor one who issued its
+// codes, and could have cast what was tallied.
 func Publish(r *evaluationv1.Round, results []*evaluationv1.Result, who string, now time.Time) (*evaluationv1.Round, []*evaluationv1.Result, error) {
 	r, err := moved(r, Publishing)
 	switch {
@@ -202,6 +203,8 @@ func Publish(r *evaluationv1.Round, results []*evaluationv1.Result, who string, 
 		return nil, nil, err
 	case r.GetTalliedBy() == who:
 		return nil, nil, ErrTallierPublish
+	case slices.Contains(r.GetIssuers(), who):
+		return nil, nil, ErrIssuerCounts
 	}
 	r.PublishedBy, r.PublishTime = who, timestamppb.New(now)
 	published := make([]*evaluationv1.Result, len(results))

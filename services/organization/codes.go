@@ -1,7 +1,10 @@
 package organization
 
 import (
+	"fmt"
 	"slices"
+
+	"google.golang.org/protobuf/proto"
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 )
@@ -22,14 +25,18 @@ func (c Coded) Add(u *organizationv1.Unit) {
 	}
 }
 
-// Shared says which of u's codes another unit has, too, and which unit. Nothing is refused by
-// it: codes are the unit's own, and what comes by one that names two waits.
-func (c Coded) Shared(u *organizationv1.Unit) error {
-	for _, code := range u.GetCodes() {
+// Shared says which of u's codes another unit has, too, and which unit; of those that u had
+// before nothing. Codes are the unit's own and two may have one, as while they are exchanged:
+// what comes by it waits then.
+func (c Coded) Shared(u *organizationv1.Unit, before []*organizationv1.Code) error {
+	for i, code := range u.GetCodes() {
+		if slices.ContainsFunc(before, func(b *organizationv1.Code) bool { return proto.Equal(b, code) }) {
+			continue
+		}
 		for _, other := range c[[2]string{code.GetScheme(), code.GetValue()}] {
 			if other != u.GetName() {
 				return ErrUnitCodeAmbiguous.With("code", code.GetScheme()+"="+code.GetValue()).With("unit", other).
-					At("codes", "另一单位也有此代码", "has a code that another unit has, too")
+					At(fmt.Sprintf("unit.codes[%d]", i), "另一单位也有此代码", "is a code that another unit has, too")
 			}
 		}
 	}

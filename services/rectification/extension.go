@@ -19,6 +19,7 @@ type Wish struct {
 	Deadline, Reason string
 	Asker            string // the principal
 	Bureau           string // the unit that decides on it, or those above; empty: any superior
+	Topmost          bool   // nobody here is above the unit, and could decide on it
 	Time             time.Time
 }
 
@@ -45,6 +46,8 @@ func Extend(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) (*rec
 func extendable(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) error {
 	today := calendar.On(w.Time).String()
 	switch {
+	case w.Topmost:
+		return ErrProblemExtensionNoSuperior.At("deadline", "没有上级可以批准", "is nobody's here to grant")
 	case !fixed(l, p, w.Time):
 		return ErrProblemNotFiled
 	case pending(p) != nil:

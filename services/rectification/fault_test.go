@@ -429,6 +429,10 @@ var refusals = []struct {
 	{"two wishes at once", rectification.ErrProblemExtensionPending, func() error {
 		return extended(filedLedger(), asking(plannedProblem(planned)), "2026-08-31")
 	}},
+	{"a wish that nobody grants", rectification.ErrProblemExtensionNoSuperior, func() error {
+		_, err := rectification.Extend(filedLedger(), plannedProblem(planned), rectification.Wish{Deadline: "2026-08-31", Reason: "r", Topmost: true, Time: now})
+		return err
+	}},
 	{"granting nothing", rectification.ErrProblemExtensionNone, func() error {
 		_, err := rectification.Grant(asked(plannedProblem(planned), 1), superior, now)
 		return err

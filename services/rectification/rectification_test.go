@@ -158,7 +158,7 @@ func TestTheSourceDecidesWho(t *testing.T) {
 	)
 	type who map[accessv1.Scope][]accessv1.Role
 	office, leaders := []accessv1.Role{clerk, leader, head}, []accessv1.Role{leader, head}
-	higher := []accessv1.Role{supervisor, leader}
+	higher, alone := []accessv1.Role{supervisor, leader}, []accessv1.Role{leader, head, supervisor}
 	own, superior := accessv1.Scope_SCOPE_OWN, accessv1.Scope_SCOPE_SUPERIOR
 	for source, want := range map[rectificationv1.Problem_Source]struct{ enter, verify, close who }{
 		rectificationv1.Problem_SOURCE_SELF_CHECK: {who{own: office}, who{own: leaders, superior: higher}, who{own: leaders}},
@@ -177,8 +177,8 @@ func TestTheSourceDecidesWho(t *testing.T) {
 			"enters":               {want.enter, rectification.Entrants(source)},
 			"verifies":             {want.verify, rectification.Verifiers(source, false)},
 			"closes":               {want.close, rectification.Closers(&rectificationv1.Problem{Source: source}, []string{"free"}, false)},
-			"verifies at the root": {who{own: leaders}, rectification.Verifiers(source, true)},
-			"closes at the root":   {who{own: leaders}, rectification.Closers(&rectificationv1.Problem{Source: source, CloseAbove: true}, nil, true)},
+			"verifies at the root": {who{own: alone}, rectification.Verifiers(source, true)},
+			"closes at the root":   {who{own: alone}, rectification.Closers(&rectificationv1.Problem{Source: source, CloseAbove: true}, nil, true)},
 		} {
 			got := who{}
 			for _, r := range c.got {

@@ -16,6 +16,7 @@ type Right struct {
 var (
 	unitsOffice  = Right{accessv1.Scope_SCOPE_OWN, []accessv1.Role{accessv1.Role_ROLE_CLERK, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD}}
 	unitsLeaders = Right{accessv1.Scope_SCOPE_OWN, []accessv1.Role{accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD}}
+	unitsOwn     = Right{accessv1.Scope_SCOPE_OWN, []accessv1.Role{accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_SUPERVISOR}}
 	above        = Right{accessv1.Scope_SCOPE_SUPERIOR, []accessv1.Role{accessv1.Role_ROLE_SUPERVISOR, accessv1.Role_ROLE_LEADER}}
 )
 
@@ -45,11 +46,12 @@ func ownFinding(s rectificationv1.Problem_Source) bool {
 }
 
 // Verifiers returns who may verify problems of the source, send them back, or reopen them. Of
-// the topmost unit's problems its own leaders do, whoever found them: nobody is above.
+// the topmost unit's problems its own leaders and supervisors do, whoever found them: nobody
+// is above.
 func Verifiers(s rectificationv1.Problem_Source, topmost bool) []Right {
 	switch {
 	case topmost:
-		return []Right{unitsLeaders}
+		return []Right{unitsOwn}
 	case ownFinding(s):
 		return []Right{unitsLeaders, above}
 	default:
@@ -76,11 +78,11 @@ func Bureau(p *rectificationv1.Problem, m ProblemMove, topmost string) string {
 // Closers returns who may close p: what the unit found itself a leader of the unit, of
 // whom these are all; or a superior, too, if none of them is free to or was when it was
 // verified. All else a supervisor or leader above closes, and of the topmost unit's its own
-// leaders.
+// leaders and supervisors.
 func Closers(p *rectificationv1.Problem, leaders []string, topmost bool) []Right {
 	switch {
 	case topmost:
-		return []Right{unitsLeaders}
+		return []Right{unitsOwn}
 	case !ownFinding(p.GetSource()):
 		return []Right{above}
 	case p.GetCloseAbove() || nobodyFree(p, leaders, mayClose):

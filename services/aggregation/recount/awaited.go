@@ -19,6 +19,13 @@ var superior = []aggregationv1.WorkItem_Action{
 	aggregationv1.WorkItem_ACTION_DECIDE_EXTENSION, aggregationv1.WorkItem_ACTION_REVIEW_REPORT,
 }
 
+// alone are who does it for a unit that nobody is above; what is not there nobody does.
+var alone = map[aggregationv1.WorkItem_Action][]accessv1.Role{
+	aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER: {accessv1.Role_ROLE_HEAD},
+	aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM:     {accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_SUPERVISOR},
+	aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM:      {accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_SUPERVISOR},
+}
+
 // awaited are the lists of what awaits whom, and the same by what it is about. What
 // a record asks for is by the rules of package worklist, as this alone is not
 // decided by the feeds; whose turn it is and in which lists it stands is not.
@@ -30,7 +37,9 @@ func (c *count) awaited() (lists, subjects map[string]string) {
 			if installation != "" && !c.tree.Has(installation, item.GetOwner()) {
 				continue
 			}
-			c.turn(installation, item)
+			if !c.turn(installation, item) {
+				continue
+			}
 			says, action := fmt.Sprint(item), strconv.Itoa(int(item.GetAction()))
 			subjects[subject+"\x00"+action] = says
 			due := item.GetDueDate()
@@ -46,26 +55,23 @@ func (c *count) awaited() (lists, subjects map[string]string) {
 	return lists, subjects
 }
 
-// turn sets whose turn it is, unless the record says so. Who has nobody above is
-// their own superior.
-func (c *count) turn(installation string, item *worklist.Item) {
-	if item.GetUnit() != "" {
-		return
-	}
-	item.Unit = item.GetOwner()
+// turn sets whose turn it is, unless the record says so, and says whether it is anybody's.
+// Where nobody is above, who stands in alone does what a superior does elsewhere.
+func (c *count) turn(installation string, item *worklist.Item) bool {
 	if !slices.Contains(superior, item.GetAction()) {
-		return
+		item.Unit = item.GetOwner()
+		return true
 	}
 	heir := c.tree.Heir(item.GetOwner())
 	above := c.tree.Above(heir, tree.Now)
-	if above == "" || installation != "" && c.tree.RootOf(installation, heir) {
-		item.Roles = []accessv1.Role{accessv1.Role_ROLE_HEAD}
-		if a := item.GetAction(); a == aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM || a == aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM {
-			item.Roles = []accessv1.Role{accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_HEAD}
-		}
-		return
+	switch {
+	case above == "" || installation != "" && c.tree.RootOf(installation, heir):
+		item.Unit, item.Roles = item.GetOwner(), alone[item.GetAction()]
+		return item.Roles != nil
+	case item.GetUnit() == "":
+		item.Unit = c.decider(item.GetFoundBy(), heir, above)
 	}
-	item.Unit = c.decider(item.GetFoundBy(), heir, above)
+	return true
 }
 
 // decider is the nearest above a unit that found the matter or stands above who did, or

@@ -41,7 +41,16 @@ type Directory interface {
 	Heir(name string) string
 	Merges(name string) []string
 	Installation(name string) string
+	People
+}
+
+// People knows who is where on a day, YYYY-MM-DD.
+type People interface {
+	// Office is the post by which the member is in office in the unit, or nil.
 	Office(member, unit, day string) *organizationv1.Post
+	// Standing are the paths of where the principal belongs or holds a role, and what was
+	// merged into the units of them.
+	Standing(principal, day string) [][]string
 }
 
 // unimplemented stands one step further away than desk and ledger, whose methods

@@ -221,14 +221,14 @@ func refusal(f *fault.Fault) aggregationv1.Report_Verdict {
 	return aggregationv1.Report_VERDICT_REJECTED
 }
 
-// coded gives a unit codes, as pairs of scheme and value.
+// coded gives a unit codes in pairs of scheme and value, whoever has them too.
 func (s *scene) coded(unit string, pairs ...string) {
 	s.T.Helper()
 	u := &organizationv1.Unit{Name: unit, DisplayName: "学校", Kind: organizationv1.Unit_KIND_SCHOOL}
 	for i := 0; i < len(pairs); i += 2 {
 		u.Codes = append(u.Codes, &organizationv1.Code{Scheme: pairs[i], Value: pairs[i+1]})
 	}
-	if _, err := s.Organization(s.SystemAdmin).UpdateUnit(s.T.Context(), &organizationv1.UpdateUnitRequest{Unit: u}); err != nil {
+	if _, err := s.Organization(s.SystemAdmin).UpdateUnit(s.T.Context(), &organizationv1.UpdateUnitRequest{Unit: u, ShareCodes: true}); err != nil {
 		s.T.Fatal(err)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"sync"
 
 	"google.golang.org/genproto/googleapis/api/httpbody"
 
@@ -35,7 +36,9 @@ func (s *Service) awaits(ctx context.Context, req *aggregationv1.ListWorkItemsRe
 		return nil, "", err
 	}
 	err = s.book.View(ctx, func(tx *change.Tx) error {
-		r := &reading{s, tx, req, filter, s.book.Today()}
+		today := s.book.Today()
+		standing := sync.OnceValue(func() [][]string { return s.directory.Standing(tx.Access.Principal.Name, today) })
+		r := &reading{s, tx, req, filter, today, standing}
 		items, next, err = r.page(after, most)
 		return err
 	})
@@ -72,6 +75,8 @@ type reading struct {
 	req    *aggregationv1.ListWorkItemsRequest
 	filter page.Filter
 	today  string
+
+	standing func() [][]string // where the caller stands
 }
 
 func (d *reading) page(after string, most page.Most) ([]*worklist.Item, string, error) {
@@ -141,10 +146,10 @@ func (d *reading) keep(item *worklist.Item) (*worklist.Item, bool, error) {
 	if !d.shown(d.tx.Access, item) {
 		return item, false, nil
 	}
-	item.Concerned = ""
 	if d.req.GetParent() == mine && !d.req.GetBeneath() && !d.falls(item) {
 		return item, false, nil
 	}
+	item.Concerned, item.Rated = "", nil
 	urge, err := d.Urged(d.tx, item)
 	if err != nil {
 		return item, false, err
@@ -155,11 +160,14 @@ func (d *reading) keep(item *worklist.Item) (*worklist.Item, bool, error) {
 
 // falls says whether the item falls to the caller: by a role on exactly its unit,
 // or on the one that this was merged into. What awaits a superior falls to nobody who
-// belongs to the unit whose record it is (回避), and what is done in office to nobody who
-// holds no post in its unit today.
+// belongs to the unit whose record it is (回避), nor a round to those whom it rates, and what
+// is done in office to nobody who holds no post in its unit today.
 func (d *reading) falls(item *worklist.Item) bool {
 	heir := d.directory.Heir(item.GetUnit())
 	involved := d.directory.Heir(item.GetOwner()) != heir && d.tx.Access.Belongs(item.GetOwner())
+	if len(item.GetRated()) > 0 {
+		involved = worklist.Evaluated(item, d.standing())
+	}
 	if involved || worklist.InOffice(item) && d.directory.Office(d.tx.Access.Principal.Name, heir, d.today) == nil {
 		return false
 	}

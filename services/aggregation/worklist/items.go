@@ -215,12 +215,17 @@ func round(r *evaluationv1.Round) []*Item {
 	case evaluationv1.Round_STATE_TALLIED:
 		action = aggregationv1.WorkItem_ACTION_PUBLISH_ROUND
 	}
-	return ask(r, r.GetOwner(), "", action, due)
+	items := ask(r, r.GetOwner(), "", action, due)
+	for _, item := range items {
+		item.Rated = r.GetSubjects()
+	}
+	return items
 }
 
-// complaint asks the desk to decide, to assign and to close, of which who belongs to the
-// unit concerned is not to hear, and who it is assigned to for the answer. A sealed case is in no list: who may know of it only its own
-// service can say.
+// complaint asks the desk to decide, to assign and to close, and to answer what it assigned to
+// nobody else (自办), of which who belongs to the unit concerned is not to hear; and another
+// that it is assigned to for the answer. A sealed case is in no list: who may know of it only
+// its own service can say.
 func complaint(c *complaintv1.Complaint) []*Item {
 	if c.GetSealed() || c.GetAboutHead() || c.GetType() == complaintv1.Complaint_TYPE_REPORT {
 		return nil
@@ -231,11 +236,10 @@ func complaint(c *complaintv1.Complaint) []*Item {
 	case complaintv1.Complaint_STATE_ACCEPTED:
 		return atDesk(c, aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT, c.GetFinishDue().GetDate())
 	case complaintv1.Complaint_STATE_INVESTIGATING:
-		unit := c.GetAssignedUnit()
-		if unit == "" {
-			unit = c.GetDesk()
+		if unit := c.GetAssignedUnit(); unit != "" && unit != c.GetDesk() {
+			return ask(c, unit, "", aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT, c.GetFinishDue().GetDate())
 		}
-		return ask(c, unit, "", aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT, c.GetFinishDue().GetDate())
+		return atDesk(c, aggregationv1.WorkItem_ACTION_REPLY_COMPLAINT, c.GetFinishDue().GetDate())
 	case complaintv1.Complaint_STATE_REPLIED:
 		return atDesk(c, aggregationv1.WorkItem_ACTION_CLOSE_COMPLAINT, "")
 	default:

@@ -28,7 +28,7 @@ func Shine(item *Item, today string) (*Item, error) {
 	lit := &Item{
 		Unit: item.GetUnit(), Subject: item.GetSubject(), Action: item.GetAction(), Owner: item.GetOwner(), Campaign: item.GetCampaign(),
 		DueDate: item.GetDueDate(), Roles: item.GetRoles(), SinceDate: item.GetSinceDate(), DaysLeft: int32(left), DaysUntilDue: proto.Int32(int32(left)),
-		FoundBy: item.GetFoundBy(), Concerned: item.GetConcerned(),
+		FoundBy: item.GetFoundBy(), Concerned: item.GetConcerned(), Rated: item.GetRated(),
 	}
 	switch {
 	case left < 0:

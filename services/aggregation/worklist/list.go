@@ -11,6 +11,8 @@ import (
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -52,7 +54,7 @@ func New(tx store.Tx, path func(unit string) ([]string, error), top string) *Lis
 }
 
 // Record replaces what a record asked for until now by items, which await their
-// units since day.
+// units since day. What is nobody's turn is left out.
 func (l *List) Record(subject string, items []*Item, day string) error {
 	before, err := l.of(subject)
 	if err != nil {
@@ -63,12 +65,11 @@ func (l *List) Record(subject string, items []*Item, day string) error {
 		if i := slices.IndexFunc(before, func(b *Item) bool { return b.GetAction() == item.GetAction() }); i >= 0 {
 			item.SinceDate = before[i].GetSinceDate()
 		}
-		if item.GetUnit() == "" {
-			if item.Unit, err = l.turn(item); err != nil {
-				return err
-			}
+		if item.Unit, err = l.turn(item); err != nil {
+			return err
 		}
 	}
+	items = slices.DeleteFunc(items, func(i *Item) bool { return i.GetUnit() == "" })
 	for _, item := range before {
 		if !slices.ContainsFunc(items, func(i *Item) bool { return proto.Equal(i, item) }) {
 			if err := l.remove(item); err != nil {
@@ -86,23 +87,31 @@ func (l *List) Record(subject string, items []*Item, day string) error {
 	return nil
 }
 
-// turn says whose turn it is. What awaits the superior of the topmost unit awaits
-// its own head, or its leaders: that superior is not in the tree where the record is kept.
+// turn says whose turn it is: nobody's, if it is empty. What awaits the superior of the
+// topmost unit awaits whom the rules let do it there: that superior is not in the tree where
+// the record is kept.
 func (l *List) turn(item *Item) (string, error) {
 	if duties[item.GetAction()].side == own {
 		return item.GetOwner(), nil
 	}
 	path, err := l.heirs(item.GetOwner())
-	if err != nil {
+	switch {
+	case err != nil:
 		return "", err
+	case l.topmost(path):
+		if item.Roles = alone[item.GetAction()]; item.Roles == nil {
+			return "", nil
+		}
+		return item.GetOwner(), nil
+	case item.GetUnit() != "":
+		return item.GetUnit(), nil
 	}
-	if len(path) > 1 && path[0] != l.top {
-		item.Roles = rolesAbove(item)
-		return l.decider(item.GetFoundBy(), path[1:])
-	}
-	item.Roles = rolesAlone(item)
-	return item.GetOwner(), nil
+	item.Roles = rolesAbove(item)
+	return l.decider(item.GetFoundBy(), path[1:])
 }
+
+// topmost says whether nobody is above the first of a path where its records are kept.
+func (l *List) topmost(path []string) bool { return len(path) < 2 || path[0] == l.top }
 
 // rolesAbove are those by which a superior does it: of an extension on which a bureau is to
 // decide, the roles of those who decide for bureaus.
@@ -113,15 +122,13 @@ func rolesAbove(item *Item) []accessv1.Role {
 	return duties[item.GetAction()].roles
 }
 
-// rolesAlone are those by which it is done in the topmost unit: its leaders verify and close
-// its problems, whoever found them; the rest is its head's.
-func rolesAlone(item *Item) []accessv1.Role {
-	switch item.GetAction() {
-	case aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM, aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM:
-		return leaders
-	default:
-		return []accessv1.Role{head}
-	}
+// alone are the roles by which what is a superior's elsewhere is done in the topmost unit: its
+// problems its own people verify and close, whoever found them, and what its superior outside
+// replied to its ledger is recorded there. The rest nobody does.
+var alone = map[aggregationv1.WorkItem_Action][]accessv1.Role{
+	aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM:     {leader, head, supervisor},
+	aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM:      {leader, head, supervisor},
+	aggregationv1.WorkItem_ACTION_ACKNOWLEDGE_LEDGER: authz.Roles(rectificationv1.RectificationService_RecordLedgerReply_FullMethodName),
 }
 
 // decider is who decides among those above a unit: the bureau that found the matter, or

@@ -1,6 +1,7 @@
 package worklist
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -29,7 +30,41 @@ func (l *List) Move(before, now []string, merged bool) error {
 			return err
 		}
 	}
-	return l.hand(handed)
+	return errors.Join(l.hand(handed), l.adopt(now[0]))
+}
+
+// adopt has what awaits the leaders of a unit that was merged into the topmost one, or of one
+// that was merged into it before, await all who do it there.
+func (l *List) adopt(unit string) error {
+	path, err := l.heirs(unit)
+	if err != nil || !l.topmost(path) || path[0] == unit {
+		return err
+	}
+	items, err := l.led(unit)
+	for _, item := range items {
+		err = errors.Join(err, l.remove(item))
+	}
+	return errors.Join(err, l.hand(items))
+}
+
+// led is what awaits the leaders of a unit, or of one that was merged into it, where a superior
+// could do it too.
+func (l *List) led(unit string) (items []*Item, err error) {
+	for _, below := range []bool{false, true} {
+		for item, err := range Read(l.tx, unit, below, "") {
+			if err != nil {
+				return nil, err
+			}
+			apart, err := l.apart(item, unit)
+			if err != nil {
+				return nil, err
+			}
+			if !apart && duties[item.GetAction()].side == above && item.GetUnit() == item.GetOwner() {
+				items = append(items, item)
+			}
+		}
+	}
+	return items, nil
 }
 
 func mergedKey(unit string) []byte { return []byte(strings.TrimPrefix(unit, "units/")) }
@@ -76,12 +111,15 @@ func (l *List) carry(before, now []string) error {
 	return nil
 }
 
-// hand gives what awaited an old superior to the new one.
+// hand gives what awaited an old superior to the new one, if there is one.
 func (l *List) hand(items []*Item) (err error) {
 	for _, item := range items {
 		item.Unit = ""
 		if item.Unit, err = l.turn(item); err != nil {
 			return err
+		}
+		if item.Unit == "" {
+			continue
 		}
 		if err := l.add(item); err != nil {
 			return err

@@ -1,6 +1,8 @@
 package worklist
 
 import (
+	"slices"
+
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
@@ -43,4 +45,10 @@ func complains(item *Item) bool {
 	default:
 		return false
 	}
+}
+
+// Evaluated says whether who stands there, by paths, is among those whom the item's round
+// rates (被评者): they do nothing in it but vote.
+func Evaluated(item *Item, standing [][]string) bool {
+	return slices.ContainsFunc(slices.Concat(standing...), func(unit string) bool { return slices.Contains(item.GetRated(), unit) })
 }

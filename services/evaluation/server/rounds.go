@@ -149,18 +149,9 @@ func (s *Service) issue(tx *change.Tx, r *evaluationv1.Round, req *evaluationv1.
 	return &evaluationv1.IssueCredentialsResponse{Codes: codes, Round: r}, err
 }
 
-// standing returns the path of each unit that the caller belongs to, whatever
-// their key is narrowed to, and what was merged into the units of it: whoever
-// belongs to the heir of a unit rated is among the evaluated.
-func (s *Service) standing(tx *change.Tx) (paths [][]string) {
-	for _, unit := range s.units.Ties(tx.Access.Principal.Name, calendar.On(tx.Now).String()) {
-		path := s.units.Path(unit)
-		paths = append(paths, path)
-		for _, u := range path {
-			paths = append(paths, s.units.Merges(u))
-		}
-	}
-	return paths
+// standing is where the caller stands, whatever their key is narrowed to.
+func (s *Service) standing(tx *change.Tx) [][]string {
+	return s.units.Standing(tx.Access.Principal.Name, calendar.On(tx.Now).String())
 }
 
 // CloseRound implements the RPC.

@@ -68,7 +68,7 @@ func TestTheEvaluatedDoNothingButVote(t *testing.T) {
 }
 
 // TestOnePersonDoesNotMakeAResult: who issues the codes, and casts them all, neither closes
-// the round early nor tallies it, whatever they hold; others do.
+// the round early nor tallies or publishes it, whatever they hold; others do.
 func TestOnePersonDoesNotMakeAResult(t *testing.T) {
 	w := newWorld(t)
 	name := w.open("first")
@@ -84,6 +84,10 @@ func TestOnePersonDoesNotMakeAResult(t *testing.T) {
 		t.Errorf("who issued tallies: %v", err)
 	}
 	w.tallied(name)
+	if _, err := alone.PublishRound(t.Context(), &evaluationv1.PublishRoundRequest{Name: name}); reason(err) != "ROUND_ISSUER_INVOLVED" {
+		t.Errorf("who issued publishes: %v", err)
+	}
+	w.published(name)
 	r := suitetest.OK[*evaluationv1.Round](t)(alone.GetRound(t.Context(), &evaluationv1.GetRoundRequest{Name: name}))
 	if got := r.GetIssuers(); len(got) != 1 || got[0] != w.registrar.Name {
 		t.Errorf("issued by %v", got)

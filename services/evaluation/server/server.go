@@ -11,7 +11,6 @@ import (
 
 	"google.golang.org/grpc"
 
-	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/evaluation/schemes"
@@ -29,9 +28,9 @@ type Units interface {
 	Merges(unit string) []string
 	// Heir returns the unit that the unit was merged into, in the end, or the unit.
 	Heir(unit string) string
-	// Ties returns the units that the principal belongs to on a day YYYY-MM-DD:
-	// where they are entered, hold a post or one of the roles; without roles, any.
-	Ties(principal, day string, roles ...accessv1.Role) []string
+	// Standing returns where the principal stands on a day YYYY-MM-DD: the path of each unit
+	// that they belong to or hold a role on, and what was merged into the units of it.
+	Standing(principal, day string) [][]string
 }
 
 // Service implements EvaluationService.

@@ -4,8 +4,11 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -54,4 +57,59 @@ x6,nowhere,school,演示七小,school=7
 	if first, third := answer.GetRows()[0], answer.GetRows()[2]; first.GetReason() != "" || third.GetReason() != "" {
 		t.Errorf("once one is mended: %v, %v", first, third)
 	}
+}
+
+// Who enters one unit is told as well that another has its code, and may say that both are to
+// have it: nothing of codes that the unit has, nor of units that the caller does not see.
+func TestACodeIsSharedOnlyIfThatIsSaid(t *testing.T) {
+	s := suitetest.Run(t)
+	is := suitetest.OK[*organizationv1.Unit](t)
+	city, far := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY), s.Unit("far", s.Root, organizationv1.Unit_KIND_CITY)
+	own := s.Organization(s.Person(city, accessv1.Role_ROLE_SYSTEM_ADMIN).Key)
+	codes := func(pairs ...string) (list []*organizationv1.Code) {
+		for _, pair := range pairs {
+			scheme, value, _ := strings.Cut(pair, "=")
+			list = append(list, &organizationv1.Code{Scheme: scheme, Value: value})
+		}
+		return list
+	}
+	create := func(by organizationv1.OrganizationServiceClient, id, parent string, share bool, pairs ...string) error {
+		_, err := by.CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{UnitId: id, ShareCodes: share, Unit: &organizationv1.Unit{
+			DisplayName: "演示小学", Parent: parent, Kind: organizationv1.Unit_KIND_SCHOOL, Codes: codes(pairs...),
+		}})
+		return err
+	}
+	update := func(name string, share bool, pairs ...string) error {
+		_, err := own.UpdateUnit(t.Context(), &organizationv1.UpdateUnitRequest{
+			Unit: &organizationv1.Unit{Name: name, Codes: codes(pairs...)}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"codes"}}, ShareCodes: share,
+		})
+		return err
+	}
+	refused := func(what string, err error, field, unit string) {
+		t.Helper()
+		f := fault.As(err)
+		if f == nil || f.Reason != "UNIT_CODE_AMBIGUOUS" || len(f.Fields) != 1 || f.Fields[0].Path != field || f.Facts["unit"] != unit {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	taken := func(what string, err error) {
+		t.Helper()
+		if err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	taken("the first", create(own, "a", city, false, "gbt2260=420502", "school=1"))
+	taken("elsewhere", create(s.Organization(s.SystemAdmin), "hidden", far, false, "school=4"))
+	s.CatchUp()
+	refused("a second", create(own, "b", city, false, "gbt2260=420502", "school=1"), "unit.codes[1]", "units/a")
+	taken("of the division and of whom one does not see", create(own, "b", city, false, "gbt2260=420502", "school=4"))
+	s.CatchUp()
+	refused("seen by another", create(s.Organization(s.SystemAdmin), "c", far, false, "school=4"), "unit.codes[0]", "units/b")
+	refused("a change", update("units/b", false, "uscc=1", "school=1"), "unit.codes[1]", "units/a")
+	taken("a change that says so", update("units/b", true, "uscc=1", "school=1"))
+	taken("another change of who has it", update("units/b", false, "school=1", "uscc=2"))
+	taken("one that says so", create(own, "d", city, true, "school=1"))
+	is(s.Organization(s.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: "units/hidden"}))
+	is(s.Organization(s.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: "units/b"}))
+	taken("of who is no more", create(own, "e", city, false, "uscc=2"))
 }

@@ -59,7 +59,7 @@ func (s *Service) warn(tx *change.Tx, rows []organization.Row, answers []*organi
 	}
 	for i, r := range answers {
 		if r.GetReason() == "" {
-			say(r, fault.As(coded.Shared(rows[i].Unit)), zh)
+			say(r, fault.As(coded.Shared(rows[i].Unit, nil)), zh)
 		}
 	}
 	return nil

@@ -24,7 +24,11 @@ func (s *Service) CreateUnit(ctx context.Context, req *organizationv1.CreateUnit
 		return nil, change.ErrFields.At("unit.parent", "不能为空", "is needed")
 	}
 	return s.units.Create(ctx, req, parent, func(tx *change.Tx) (*organizationv1.Unit, error) {
-		return s.newUnit(tx, req.GetUnitId(), req.GetUnit())
+		u, err := s.newUnit(tx, req.GetUnitId(), req.GetUnit())
+		if err != nil || req.GetShareCodes() {
+			return u, err
+		}
+		return u, s.unshared(tx, u, nil)
 	}, change.Before(s.past.CatchUpBelow))
 }
 
@@ -56,6 +60,19 @@ func distinct(codes []*organizationv1.Code) error {
 		}
 	}
 	return nil
+}
+
+// unshared says whether none of the unit's codes, but those that it had before, is another's
+// that the caller sees.
+func (s *Service) unshared(tx *change.Tx, u *organizationv1.Unit, before []*organizationv1.Code) error {
+	if len(u.GetCodes()) == 0 {
+		return nil
+	}
+	coded, err := s.coded(tx, nil)
+	if err != nil {
+		return err
+	}
+	return coded.Shared(u, before)
 }
 
 // taken says that a unit has, or had, the id at the field, whoever may see it.
@@ -143,12 +160,17 @@ func (s *Service) UpdateUnit(ctx context.Context, req *organizationv1.UpdateUnit
 			return nil, err
 		}
 		changed, err := change.Masked(u, req.GetUnit(), req.GetUpdateMask(), "display_name", "codes", "labels")
+		if err == nil && !req.GetShareCodes() && !slices.EqualFunc(u.GetCodes(), changed.GetCodes(), sameCode) {
+			err = s.unshared(tx, changed, u.GetCodes())
+		}
 		if err != nil || maps.Equal(u.GetLabels(), changed.GetLabels()) {
 			return changed, err
 		}
 		return changed, fromAbove(tx, u, "unit.labels")
-	})
+	}, change.Before(s.past.CatchUpBelow))
 }
+
+func sameCode(a, b *organizationv1.Code) bool { return proto.Equal(a, b) }
 
 // fromAbove refuses what the caller may do to the units beneath its own alone. Its
 // key counts as well as its grants.

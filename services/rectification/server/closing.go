@@ -161,9 +161,9 @@ func (s *Service) ExtendProblem(ctx context.Context, req *rectificationv1.Extend
 	return s.problems.Change(ctx, req, s.revised(func(tx *change.Tx, l *rectificationv1.Ledger, p *rectificationv1.Problem) (*rectificationv1.Problem, error) {
 		return rectification.Extend(l, p, rectification.Wish{
 			Deadline: req.GetDeadline(), Reason: req.GetReason(), Asker: tx.Access.Principal.Name, Time: tx.Now,
-			Bureau: rectification.Bureau(p, rectification.Granting, tx.Access.Tree().Root()),
+			Bureau: rectification.Bureau(p, rectification.Granting, tx.Access.Tree().Root()), Topmost: s.topmost(tx, p.GetUnit()),
 		})
-	}))
+	}), change.CatchUp())
 }
 
 // ApproveExtension implements the RPC.

@@ -1,10 +1,9 @@
 package server_test
 
 import (
-	"context"
+	"fmt"
 	"slices"
 	"testing"
-	"time"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -33,17 +32,11 @@ func (w *world) awaits(t *testing.T, by suitetest.Person) (actions []aggregation
 // awaiting waits until just these actions await somebody.
 func (w *world) awaiting(t *testing.T, who string, by suitetest.Person, want ...aggregationv1.WorkItem_Action) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
-	defer cancel()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for got := w.awaits(t, by); !slices.Equal(got, want); got = w.awaits(t, by) {
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			t.Fatalf("%s is awaited by %v, want %v", who, got, want)
-		}
-	}
+	var got []aggregationv1.WorkItem_Action
+	until(t, func() bool {
+		got = w.awaits(t, by)
+		return slices.Equal(got, want)
+	}, func() string { return fmt.Sprintf("%s is awaited by %v, want %v", who, got, want) })
 }
 
 // What a merged unit left open is gone on with by those of the unit that it was

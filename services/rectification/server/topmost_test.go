@@ -6,6 +6,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
+	"github.com/duban-project/duban/services/internal/authz"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/rectification"
 )
@@ -21,7 +22,7 @@ func atTheTop(t *testing.T) *world {
 	return w
 }
 
-// What the topmost unit found itself is asked of all its leaders, though its head worked on it:
+// What the topmost unit found itself is asked of all its leaders and supervisors, though its head worked on it:
 // nobody is above, and who is free to is let through.
 func TestTheTopmostUnitsLeadersCloseWhatItsHeadWorkedOn(t *testing.T) {
 	w := atTheTop(t)
@@ -35,7 +36,7 @@ func TestTheTopmostUnitsLeadersCloseWhatItsHeadWorkedOn(t *testing.T) {
 	w.post(t, w.bureauLeader.Name, w.Root)
 	want(t, "the head, who worked on it", w.judge(t, w.head, "closing", name), rectification.ErrProblemSamePerson)
 	w.letThrough(t, name, aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM, "closing")
-	if got := w.read(t, name).GetCloser(); got != w.bureauLeader.Name {
+	if got := w.read(t, name).GetCloser(); got != w.supervisor.Name {
 		t.Errorf("closed by %s", got)
 	}
 	w.sound(t)
@@ -50,7 +51,7 @@ func TestTheTopmostUnitsLeadersDecideOnWhatOthersFoundThere(t *testing.T) {
 		found.Source = source
 		name := w.submitted(t, w.clerk, found)
 		want(t, "verifying by who leads it", w.judge(t, w.leader, "verifying", name), rectification.ErrProblemSamePerson)
-		want(t, "verifying by who is no leader", w.judge(t, w.supervisor, "verifying", name), rectification.ErrProblemNotYoursToDecide)
+		want(t, "verifying by who is no leader", w.judge(t, w.clerk, "verifying", name), authz.ErrDenied)
 		w.letThrough(t, name, aggregationv1.WorkItem_ACTION_VERIFY_PROBLEM, "verifying")
 		want(t, "closing by who leads it", w.judge(t, w.leader, "closing", name), rectification.ErrProblemSamePerson)
 		w.letThrough(t, name, aggregationv1.WorkItem_ACTION_CLOSE_PROBLEM, "closing")

@@ -79,7 +79,7 @@ func (s *Service) ReturnLedger(ctx context.Context, req *rectificationv1.ReturnL
 // RecordLedgerReply implements the RPC.
 func (s *Service) RecordLedgerReply(ctx context.Context, req *rectificationv1.RecordLedgerReplyRequest) (*rectificationv1.Ledger, error) {
 	return s.ledgers.Change(ctx, req, func(tx *change.Tx, l *rectificationv1.Ledger) (*rectificationv1.Ledger, error) {
-		if l.GetUnit() != tx.Access.Tree().Root() {
+		if !s.topmost(tx, l.GetUnit()) {
 			return nil, rectification.ErrLedgerHasSuperior
 		}
 		return s.decide(tx, l, rectification.Verdict{Reason: req.GetReturnReason(), Document: req.GetDocumentNumber()})

@@ -246,10 +246,10 @@ type WorkItem struct {
 	Light WorkItem_Light `protobuf:"varint,8,opt,name=light,proto3,enum=duban.aggregation.v1.WorkItem_Light" json:"light,omitempty"`
 	// Who can do it: whoever holds one of the roles on the unit, but for whom the record
 	// itself says no: once a complaint is accepted its desk acts by who is responsible
-	// alone, and who issued a round's codes does not tally it. Feeds do not name persons,
-	// so that all who hold the roles are asked. A report that is
-	// owed is sent by the unit's machines (REPORTER); its clerks, leaders and head
-	// see to it.
+	// alone, who issued a round's codes neither tallies nor publishes it, nor does who tallied
+	// it publish it. Feeds do not name persons, so that all who hold the roles are asked. A
+	// report that is owed is sent by the unit's machines (REPORTER); its clerks, leaders and
+	// head see to it.
 	Roles []v1.Role `protobuf:"varint,9,rep,packed,name=roles,proto3,enum=duban.access.v1.Role" json:"roles,omitempty"`
 	// Since when it awaits the unit, YYYY-MM-DD.
 	SinceDate string `protobuf:"bytes,10,opt,name=since_date,json=sinceDate,proto3" json:"since_date,omitempty"`
@@ -262,7 +262,10 @@ type WorkItem struct {
 	FoundBy string `protobuf:"bytes,13,opt,name=found_by,json=foundBy,proto3" json:"found_by,omitempty"`
 	// 被反映单位: the unit that a complaint which awaits its desk is about; empty in
 	// answers. Who belongs to it is not shown the item.
-	Concerned     string `protobuf:"bytes,14,opt,name=concerned,proto3" json:"concerned,omitempty"`
+	Concerned string `protobuf:"bytes,14,opt,name=concerned,proto3" json:"concerned,omitempty"`
+	// 被评单位: the units that a round is about; empty in answers. Who stands in one of them
+	// does nothing in the round but vote, and does not have the item on their own list.
+	Rated         []string `protobuf:"bytes,15,rep,name=rated,proto3" json:"rated,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -393,6 +396,13 @@ func (x *WorkItem) GetConcerned() string {
 		return x.Concerned
 	}
 	return ""
+}
+
+func (x *WorkItem) GetRated() []string {
+	if x != nil {
+		return x.Rated
+	}
+	return nil
 }
 
 // That a superior urged a late thing (催报). One record for each thing: it counts
@@ -838,7 +848,7 @@ var File_duban_aggregation_v1_worklist_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"\n" +
-	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc2\x0e\n" +
+	"#duban/aggregation/v1/worklist.proto\x12\x14duban.aggregation.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\"duban/aggregation/v1/figures.proto\x1a\x18duban/feed/v1/feed.proto\x1a\x1aduban/sheet/v1/sheet.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x0e\n" +
 	"\bWorkItem\x12$\n" +
 	"\x04unit\x18\x01 \x01(\tB\x10²\x19\f责任单位R\x04unit\x12$\n" +
 	"\asubject\x18\x02 \x01(\tB\n" +
@@ -860,7 +870,8 @@ const file_duban_aggregation_v1_worklist_proto_rawDesc = "" +
 	"²\x19\x06催报R\x04urge\x12;\n" +
 	"\x0edays_until_due\x18\f \x01(\x05B\x10²\x19\f剩余天数H\x00R\fdaysUntilDue\x88\x01\x01\x12\x19\n" +
 	"\bfound_by\x18\r \x01(\tR\afoundBy\x12\x1c\n" +
-	"\tconcerned\x18\x0e \x01(\tR\tconcerned\"\x91\b\n" +
+	"\tconcerned\x18\x0e \x01(\tR\tconcerned\x12\x14\n" +
+	"\x05rated\x18\x0f \x03(\tR\x05rated\"\x91\b\n" +
 	"\x06Action\x12\x16\n" +
 	"\x12ACTION_UNSPECIFIED\x10\x00\x12/\n" +
 	"\x19ACTION_RECEIVE_ASSIGNMENT\x10\x01\x1a\x10ʲ\x19\f签收任务\x12.\n" +

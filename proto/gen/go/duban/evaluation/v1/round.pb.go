@@ -250,7 +250,8 @@ type Round struct {
 	TalliedBy string `protobuf:"bytes,23,opt,name=tallied_by,json=talliedBy,proto3" json:"tallied_by,omitempty"`
 	// 公布人: who published it, another than who tallied it.
 	PublishedBy string `protobuf:"bytes,24,opt,name=published_by,json=publishedBy,proto3" json:"published_by,omitempty"`
-	// 发码人: who issued codes of it: they neither close it early nor tally it.
+	// 发码人: who issued codes of it: they neither close it early nor tally or
+	// publish it.
 	Issuers       []string `protobuf:"bytes,25,rep,name=issuers,proto3" json:"issuers,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

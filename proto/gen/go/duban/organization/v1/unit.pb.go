@@ -446,7 +446,10 @@ type CreateUnitRequest struct {
 	// Repeats with the same id get the first answer (AIP-155).
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and changes nothing (AIP-163).
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// 共用代码: enters codes, too, that name another unit in use that the caller sees, of schemes
+	// other than gbt2260; else they are refused as UNIT_CODE_AMBIGUOUS.
+	ShareCodes    bool `protobuf:"varint,5,opt,name=share_codes,json=shareCodes,proto3" json:"share_codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -505,6 +508,13 @@ func (x *CreateUnitRequest) GetRequestId() string {
 func (x *CreateUnitRequest) GetValidateOnly() bool {
 	if x != nil {
 		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *CreateUnitRequest) GetShareCodes() bool {
+	if x != nil {
+		return x.ShareCodes
 	}
 	return false
 }
@@ -711,7 +721,10 @@ type UpdateUnitRequest struct {
 	// Repeats with the same id get the first answer.
 	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
 	// Checks everything and changes nothing.
-	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	ValidateOnly bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	// 共用代码: enters codes, too, that are new to it and name another unit in use that the caller sees, of schemes
+	// other than gbt2260; else they are refused as UNIT_CODE_AMBIGUOUS.
+	ShareCodes    bool `protobuf:"varint,5,opt,name=share_codes,json=shareCodes,proto3" json:"share_codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -770,6 +783,13 @@ func (x *UpdateUnitRequest) GetRequestId() string {
 func (x *UpdateUnitRequest) GetValidateOnly() bool {
 	if x != nil {
 		return x.ValidateOnly
+	}
+	return false
+}
+
+func (x *UpdateUnitRequest) GetShareCodes() bool {
+	if x != nil {
+		return x.ShareCodes
 	}
 	return false
 }
@@ -1283,13 +1303,15 @@ const file_duban_organization_v1_unit_proto_rawDesc = "" +
 	"\x9a\xb2\x19\x06撤并\"`\n" +
 	"\x04Code\x127\n" +
 	"\x06scheme\x18\x01 \x01(\tB\x1f\xbaH\x1cr\x1a2\x18^[a-z][a-z0-9_.-]{0,31}$R\x06scheme\x12\x1f\n" +
-	"\x05value\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05value\"\xbe\x01\n" +
+	"\x05value\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05value\"\xdf\x01\n" +
 	"\x11CreateUnitRequest\x127\n" +
 	"\x04unit\x18\x01 \x01(\v2\x1b.duban.organization.v1.UnitB\x06\xbaH\x03\xc8\x01\x01R\x04unit\x12\"\n" +
 	"\aunit_id\x18\x02 \x01(\tB\t\xbaH\x06r\x04\xb0\xb2\x19\x01R\x06unitId\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"b\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1f\n" +
+	"\vshare_codes\x18\x05 \x01(\bR\n" +
+	"shareCodes\"b\n" +
 	"\x0eGetUnitRequest\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04name\x12/\n" +
 	"\x05as_of\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04asOf\"\xdb\x01\n" +
@@ -1302,14 +1324,16 @@ const file_duban_organization_v1_unit_proto_rawDesc = "" +
 	"\x06filter\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"n\n" +
 	"\x11ListUnitsResponse\x121\n" +
 	"\x05units\x18\x01 \x03(\v2\x1b.duban.organization.v1.UnitR\x05units\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xd7\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xf8\x01\n" +
 	"\x11UpdateUnitRequest\x127\n" +
 	"\x04unit\x18\x01 \x01(\v2\x1b.duban.organization.v1.UnitB\x06\xbaH\x03\xc8\x01\x01R\x04unit\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
 	"updateMask\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
-	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xc2\x01\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\x12\x1f\n" +
+	"\vshare_codes\x18\x05 \x01(\bR\n" +
+	"shareCodes\"\xc2\x01\n" +
 	"\x0fMoveUnitRequest\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04name\x12#\n" +
 	"\x06parent\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x06parent\x12\x1b\n" +

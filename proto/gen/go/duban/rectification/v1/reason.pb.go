@@ -130,6 +130,8 @@ const (
 	Reason_REASON_INSPECTION_RECORDER_OUTSIDE Reason = 48
 	// Nobody concludes on a unit that they belong to.
 	Reason_REASON_INSPECTION_CONCLUDER_INVOLVED Reason = 49
+	// Another deadline is a superior's to grant, and above the topmost unit there is none here.
+	Reason_REASON_PROBLEM_EXTENSION_NO_SUPERIOR Reason = 50
 )
 
 // Enum value maps for Reason.
@@ -185,6 +187,7 @@ var (
 		47: "REASON_PROBLEM_DECIDER_OUTSIDE",
 		48: "REASON_INSPECTION_RECORDER_OUTSIDE",
 		49: "REASON_INSPECTION_CONCLUDER_INVOLVED",
+		50: "REASON_PROBLEM_EXTENSION_NO_SUPERIOR",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -237,6 +240,7 @@ var (
 		"REASON_PROBLEM_DECIDER_OUTSIDE":       47,
 		"REASON_INSPECTION_RECORDER_OUTSIDE":   48,
 		"REASON_INSPECTION_CONCLUDER_INVOLVED": 49,
+		"REASON_PROBLEM_EXTENSION_NO_SUPERIOR": 50,
 	}
 )
 
@@ -271,7 +275,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\xc4]\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\x9ac\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -294,9 +298,9 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1dREASON_PROBLEM_DEADLINE_FIXED\x10\x11\x1a\xbd\x02\x92\xb2\x19\xb8\x02\b\x05\x12\x8a\x01已报备、由上级或信访专员确定或已过期的整改时限，只能通过申请延期推迟；未过期的可以直接提前。\x1a\xa4\x01A deadline that is filed, that a superior or complaint officer set or that has passed moves later only by an extension; before it has passed it may be made earlier. \x01\x12\xbb\x01\n" +
 	"\x1cREASON_PROBLEM_PROGRESS_FULL\x10\x12\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12E一个问题最多填写 {limit} 条进展，请直接申请销号。\x1aHA problem takes at most {limit} entries on progress: submit it as it is.\x12\xfb\x01\n" +
 	"\x1fREASON_PROBLEM_EVIDENCE_MISSING\x10\x13\x1a\xd5\x01\x92\xb2\x19\xd0\x01\b\x05\x12[申请销号须在 evidence 中列出佐证材料；尚无附件的，请先添加附件。\x1amSubmitting needs evidence: name attachments of the problem in `evidence`, and add one first if there is none. \x01\x12\xb4\x01\n" +
-	"\x1fREASON_PROBLEM_EVIDENCE_UNKNOWN\x10\x14\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12B所列佐证材料不是该问题的附件，请先添加附件。\x1aAWhat is named is not an attachment of this problem: add it first.\x12\xd1\x01\n" +
-	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a\xb0\x01\x92\xb2\x19\xab\x01\b\x05\x12H整改、核查、销号须由三人分别进行，请由他人办理。\x1a]Who rectifies, who verifies and who closes must be three persons: let another person do this.\x12\x90\x05\n" +
-	"\x1eREASON_PROBLEM_DECISION_DENIED\x10\x16\x1a\xeb\x04\x92\xb2\x19\xe6\x04\b\x02\x12\xca\x02自查和走访发现的问题由本单位领导销号，其他来源的由上级督导或分管领导销号，本系统最上级单位的均由本单位领导核查、销号；已载明发现单位的，由发现单位或其上级决定；群众投诉举报转来的问题，其取消和延期由本系统最上级单位决定。\x1a\x94\x02What the unit found itself a leader of the unit decides on; all else a supervisor or leader above: of the bureau that found it or higher, if it is known; of the topmost unit's problems its own leaders; what a complaint led to is cancelled or put off by the topmost unit alone.\x12\xb8\x01\n" +
+	"\x1fREASON_PROBLEM_EVIDENCE_UNKNOWN\x10\x14\x1a\x8e\x01\x92\xb2\x19\x89\x01\b\x01\x12B所列佐证材料不是该问题的附件，请先添加附件。\x1aAWhat is named is not an attachment of this problem: add it first.\x12\xa4\x04\n" +
+	"\x1aREASON_PROBLEM_SAME_PERSON\x10\x15\x1a\x83\x04\x92\xb2\x19\xfe\x03\b\x05\x12\xf0\x01整改、核查、销号须由三人分别进行，请由他人办理。没有他人可以办理的，请授予本单位另一名在任人员相应角色（在系统中没有上级的单位，一把手、分管领导、督导员均可）。\x1a\x86\x02Who rectifies, who verifies and who closes must be three persons: let another person do this. If there is none, grant a role for it to another person in office in the unit; in one that has nobody above it in the installation, head, leader and supervisor will do.\x12\xac\x05\n" +
+	"\x1eREASON_PROBLEM_DECISION_DENIED\x10\x16\x1a\x87\x05\x92\xb2\x19\x82\x05\b\x02\x12\xd6\x02自查和走访发现的问题由本单位领导销号，其他来源的由上级督导或分管领导销号，本系统最上级单位的均由本单位领导或督导员核查、销号；已载明发现单位的，由发现单位或其上级决定；群众投诉举报转来的问题，其取消和延期由本系统最上级单位决定。\x1a\xa4\x02What the unit found itself a leader of the unit decides on; all else a supervisor or leader above: of the bureau that found it or higher, if it is known; of the topmost unit's problems its own leaders and supervisors; what a complaint led to is cancelled or put off by the topmost unit alone.\x12\xb8\x01\n" +
 	"\x1fREASON_PROBLEM_DEADLINE_INVALID\x10\x17\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x01\x12?申请的时限须不同于现有时限，且不早于今天。\x1aHThe deadline asked for must differ from the present one and not be past.\x12\xc1\x01\n" +
 	"\x1fREASON_PROBLEM_LEDGER_NOT_FILED\x10\x18\x1a\x9b\x01\x92\xb2\x19\x96\x01\b\x05\x12H该时限仍由本单位自定，可直接修改，无需申请延期。\x1aHThe deadline is still the unit's own: change it, no extension is needed.\x12\x92\x01\n" +
 	" REASON_PROBLEM_EXTENSION_PENDING\x10\x19\x1al\x92\xb2\x19h\b\x05\x126已有待批的延期申请，请等待上级决定。\x1a,An extension awaits a decision: wait for it.\x12j\n" +
@@ -323,7 +327,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1cREASON_LEDGER_SIGNER_OUTSIDE\x10.\x1a\xdb\x02\x92\xb2\x19\xd6\x02\b\x05\x12\xa5\x01您今天在该单位没有任职，不能签字。请由在任的一把手签字；您确在任的，请系统管理员登记您在该单位的任职后再签字。\x1a\xa9\x01You hold no post in the unit today, and cannot sign: let its head in office sign. If you are in office there, have a system administrator enter your post, and sign then.\x12\xd7\x03\n" +
 	"\x1eREASON_PROBLEM_DECIDER_OUTSIDE\x10/\x1a\xb2\x03\x92\xb2\x19\xad\x03\b\x05\x12\xd8\x01您今天在该单位没有任职，不能代表该单位核查、退回、销号或重新整改。请由在任的单位领导办理；您确在任的，请系统管理员登记您在该单位的任职后再办理。\x1a\xcd\x01You hold no post in the unit today, and do not verify, return, close or reopen for it: let a leader in office do so. If you are in office there, have a system administrator enter your post, and do it then.\x12\x81\x05\n" +
 	"\"REASON_INSPECTION_RECORDER_OUTSIDE\x100\x1a\xd8\x04\x92\xb2\x19\xd3\x04\b\x05\x12\xa0\x02您今天在检查单位没有任职，不能登记检查记录或办结。请由在任的检查组成员办理，检查组无人能够办结的，由检查单位在任的督导员或分管领导办结；您确在任的，请系统管理员登记您在检查单位的任职后再办理。\x1a\xab\x02You hold no post in the inspecting bureau today, and neither record nor conclude for it: let one of the team who is in office, or if none of them can, a supervisor or leader in office of the bureau conclude it. If you are in office there, have a system administrator enter your post, and do it then.\x12\xb8\x03\n" +
-	"$REASON_INSPECTION_CONCLUDER_INVOLVED\x101\x1a\x8d\x03\x92\xb2\x19\x88\x03\b\x05\x12\xc9\x01您属于受检单位，应当回避。请由检查组其他成员办结；检查组无人能够办结的，请由检查单位不属于任何受检单位的其他在任督导员或分管领导办结。\x1a\xb7\x01You belong to a target and do not conclude on it: let another of the team do so, or if none of them can, another supervisor or leader in office of the bureau who belongs to no target.BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"$REASON_INSPECTION_CONCLUDER_INVOLVED\x101\x1a\x8d\x03\x92\xb2\x19\x88\x03\b\x05\x12\xc9\x01您属于受检单位，应当回避。请由检查组其他成员办结；检查组无人能够办结的，请由检查单位不属于任何受检单位的其他在任督导员或分管领导办结。\x1a\xb7\x01You belong to a target and do not conclude on it: let another of the team do so, or if none of them can, another supervisor or leader in office of the bureau who belongs to no target.\x12\xe4\x02\n" +
+	"$REASON_PROBLEM_EXTENSION_NO_SUPERIOR\x102\x1a\xb9\x02\x92\xb2\x19\xb4\x02\b\x05\x12\x8d\x01本单位在本系统中没有上级，延期无人审批，整改时限不变。请继续整改，逾期的在整改进展中说明原因。\x1a\x9d\x01Nobody in this installation is above the unit to grant another deadline, so that it stays. Go on rectifying, and say in the progress why it is late if it is. \x01BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once

@@ -88,7 +88,7 @@ type RectificationServiceClient interface {
 	AcknowledgeLedger(ctx context.Context, in *AcknowledgeLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
 	// Returns the newest filed version with the reason (退回).
 	ReturnLedger(ctx context.Context, in *ReturnLedgerRequest, opts ...grpc.CallOption) (*Ledger, error)
-	// Records (登记批复), for the topmost unit, what its superior outside this
+	// Records (登记批复), for the topmost unit and what was merged into it, what its superior outside this
 	// installation replied, with the number of the document (批复文号).
 	RecordLedgerReply(ctx context.Context, in *RecordLedgerReplyRequest, opts ...grpc.CallOption) (*Ledger, error)
 	// Reads a filed version (读取台账版本).
@@ -118,11 +118,11 @@ type RectificationServiceClient interface {
 	// Asks for the problem to be struck off (申请销号), with evidence.
 	SubmitProblem(ctx context.Context, in *SubmitProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Confirms that the problem is put right (核查). Who may follows from the source, but that
-	// the topmost unit's problems its own leaders verify; never who submitted it. Who does for the unit holds a post there that day.
+	// the topmost unit's problems its own leaders and supervisors verify; never who submitted it. Who does for the unit holds a post there that day.
 	VerifyProblem(ctx context.Context, in *VerifyProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Strikes the problem off (销号): for what the unit found itself, a leader of the
-	// unit, as of all that the topmost unit is to put right; else a supervisor or leader
-	// above, of found_by or higher, if it is set.
+	// unit, of all that the topmost unit is to put right one of its leaders or supervisors; else
+	// a supervisor or leader above, of found_by or higher, if it is set.
 	// Never who submitted or verified it. Who does for the unit holds a post there that day.
 	CloseProblem(ctx context.Context, in *CloseProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Sends a submitted or verified problem back (退回问题), with the reason.
@@ -133,7 +133,8 @@ type RectificationServiceClient interface {
 	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason; what
 	// a complaint led to the topmost unit.
 	CancelProblem(ctx context.Context, in *CancelProblemRequest, opts ...grpc.CallOption) (*Problem, error)
-	// Asks the superior for another deadline (申请延期), with the reason.
+	// Asks the superior for another deadline (申请延期), with the reason; the topmost unit has none
+	// to ask.
 	ExtendProblem(ctx context.Context, in *ExtendProblemRequest, opts ...grpc.CallOption) (*Problem, error)
 	// Grants the deadline asked for (同意延期), as long as it has not passed.
 	ApproveExtension(ctx context.Context, in *ApproveExtensionRequest, opts ...grpc.CallOption) (*Problem, error)
@@ -557,7 +558,7 @@ type RectificationServiceServer interface {
 	AcknowledgeLedger(context.Context, *AcknowledgeLedgerRequest) (*Ledger, error)
 	// Returns the newest filed version with the reason (退回).
 	ReturnLedger(context.Context, *ReturnLedgerRequest) (*Ledger, error)
-	// Records (登记批复), for the topmost unit, what its superior outside this
+	// Records (登记批复), for the topmost unit and what was merged into it, what its superior outside this
 	// installation replied, with the number of the document (批复文号).
 	RecordLedgerReply(context.Context, *RecordLedgerReplyRequest) (*Ledger, error)
 	// Reads a filed version (读取台账版本).
@@ -587,11 +588,11 @@ type RectificationServiceServer interface {
 	// Asks for the problem to be struck off (申请销号), with evidence.
 	SubmitProblem(context.Context, *SubmitProblemRequest) (*Problem, error)
 	// Confirms that the problem is put right (核查). Who may follows from the source, but that
-	// the topmost unit's problems its own leaders verify; never who submitted it. Who does for the unit holds a post there that day.
+	// the topmost unit's problems its own leaders and supervisors verify; never who submitted it. Who does for the unit holds a post there that day.
 	VerifyProblem(context.Context, *VerifyProblemRequest) (*Problem, error)
 	// Strikes the problem off (销号): for what the unit found itself, a leader of the
-	// unit, as of all that the topmost unit is to put right; else a supervisor or leader
-	// above, of found_by or higher, if it is set.
+	// unit, of all that the topmost unit is to put right one of its leaders or supervisors; else
+	// a supervisor or leader above, of found_by or higher, if it is set.
 	// Never who submitted or verified it. Who does for the unit holds a post there that day.
 	CloseProblem(context.Context, *CloseProblemRequest) (*Problem, error)
 	// Sends a submitted or verified problem back (退回问题), with the reason.
@@ -602,7 +603,8 @@ type RectificationServiceServer interface {
 	// Cancels a problem (取消问题): the superior alone, as for closing, with the reason; what
 	// a complaint led to the topmost unit.
 	CancelProblem(context.Context, *CancelProblemRequest) (*Problem, error)
-	// Asks the superior for another deadline (申请延期), with the reason.
+	// Asks the superior for another deadline (申请延期), with the reason; the topmost unit has none
+	// to ask.
 	ExtendProblem(context.Context, *ExtendProblemRequest) (*Problem, error)
 	// Grants the deadline asked for (同意延期), as long as it has not passed.
 	ApproveExtension(context.Context, *ApproveExtensionRequest) (*Problem, error)
