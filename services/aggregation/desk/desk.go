@@ -28,6 +28,9 @@ import (
 // service is whose records they are.
 const service = "aggregation"
 
+// organization is whose feed tells of units.
+const organization = "organization"
+
 // Directory knows the units as they are now, and where they stood.
 type Directory interface {
 	dues.Directory
@@ -56,7 +59,8 @@ type Desk struct {
 	mu    sync.Mutex
 	known *codebook
 
-	seen *memory // the worker's own
+	seen  *memory // the worker's own
+	units uint64  // so many entries of organization's feed the tree has at least; the worker's own
 }
 
 // memory is which figures rows of a report brought, by how far a job on it is.

@@ -9,10 +9,12 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // Work goes on with what was begun until ctx is done. A job that fails is tried
@@ -27,6 +29,10 @@ func (d *Desk) Work(ctx context.Context) error {
 			return ctx.Err()
 		}
 		err := d.round(ctx)
+		if errors.Is(err, errNews) {
+			d.Stir()
+			continue
+		}
 		if err == nil {
 			tries.Reset()
 			continue
@@ -45,8 +51,8 @@ func (d *Desk) Work(ctx context.Context) error {
 // round does some pages of every report on which there is work, again and again
 // until there is none.
 func (d *Desk) round(ctx context.Context) error {
-	if err := d.directory.CatchUp(ctx); err != nil {
-		return fmt.Errorf("bringing the tree up to date: %w", err)
+	if err := d.renew(ctx); err != nil {
+		return err
 	}
 	for {
 		list, err := jobs.Reports(ctx, d.book.Store)
@@ -86,9 +92,38 @@ func (d *Desk) step(ctx context.Context, name string) error {
 	return err
 }
 
+// errNews says that more units are counted than when the tree was brought up to date.
+var errNews = errors.New("units came")
+
+// renew brings the tree up to date, so that it has at least what is counted now.
+func (d *Desk) renew(ctx context.Context) error {
+	err := d.book.Store.View(ctx, func(tx store.Tx) error {
+		counted, err := cursors.Read(tx, organization)
+		d.units = counted.Next
+		return err
+	})
+	if err := errors.Join(err, d.directory.CatchUp(ctx)); err != nil {
+		return fmt.Errorf("bringing the tree up to date: %w", err)
+	}
+	return nil
+}
+
+// renewed returns errNews if units came since then: rows that were judged by the tree might
+// wait for one of them, and for ever.
+func (d *Desk) renewed(tx *change.Tx) error {
+	counted, err := cursors.Read(tx, organization)
+	if err == nil && counted.Next > d.units {
+		return errNews
+	}
+	return err
+}
+
 // goOn does so many pages of the first job of a report, in one transaction.
 func (d *Desk) goOn(ctx context.Context, name string, pages int) error {
 	return d.book.Own(ctx, service, func(tx *change.Tx) error {
+		if err := d.renewed(tx); err != nil {
+			return err
+		}
 		r, job, err := d.first(tx, name)
 		if job == nil || err != nil {
 			return err

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"context"
+	"math"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -223,4 +224,94 @@ func (s *scene) told(t *testing.T, size uint64) *aggregationv1.Freshness {
 			t.Fatalf("%d entries are not heard of: %v", size, f)
 		}
 	}
+}
+
+// late is organization's feed as aggregation hears of it. Once it says how long it was, to
+// whom calls or to who works, and lets something happen before it is answered: what comes
+// from then on is read when it is let go.
+type late struct {
+	feedv1.FeedServiceClient
+	called bool // by somebody
+	asked  *atomic.Int32
+	then   func()
+	from   *atomic.Uint64
+	free   chan struct{}
+}
+
+func (l late) GetCheckpoint(ctx context.Context, req *feedv1.GetCheckpointRequest, o ...grpc.CallOption) (*feedv1.Checkpoint, error) {
+	cp, err := l.FeedServiceClient.GetCheckpoint(ctx, req, o...)
+	_, called := grpc.Method(ctx)
+	if err == nil && req.GetName() == "feeds/organization" && called == l.called && l.asked.Add(1) == 1 {
+		l.from.Store(cp.GetSize())
+		l.then()
+	}
+	return cp, err
+}
+
+func (l late) ListRecords(ctx context.Context, req *feedv1.ListRecordsRequest, o ...grpc.CallOption) (*feedv1.ListRecordsResponse, error) {
+	list, err := l.FeedServiceClient.ListRecords(ctx, req, o...)
+	switch from := l.from.Load(); {
+	case req.GetParent() != "feeds/organization" || list.GetNextStart() <= from:
+	case req.GetStart() < from:
+		list.Records, list.NextStart = list.Records[:from-req.GetStart()], from
+	default:
+		select {
+		case <-l.free:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	return list, err
+}
+
+// lag lets the directory hear late of what happens when it is brought up to date next.
+func (s *scene) lag(called bool, happens func()) (asked *atomic.Int32, letGo func()) {
+	l := late{called: called, asked: &atomic.Int32{}, then: happens, from: &atomic.Uint64{}, free: make(chan struct{})}
+	l.asked.Store(1)
+	l.from.Store(math.MaxUint64)
+	letGo = sync.OnceFunc(func() { close(l.free) })
+	s.T.Cleanup(letGo)
+	s.tree().Turn(func(heard feedv1.FeedServiceClient) feedv1.FeedServiceClient {
+		l.FeedServiceClient = heard
+		return l
+	})
+	s.Unit("before", s.Root, organizationv1.Unit_KIND_DISTRICT) // the answer to a call that was made before
+	s.CatchUp()
+	s.settled()
+	l.asked.Store(0)
+	return l.asked, letGo
+}
+
+// A unit is counted before the tree knows it by which rows are judged: a row that names it
+// waits no longer than that, though nothing comes of it any more.
+func TestNoRowWaitsForAUnitThatHasCome(t *testing.T) {
+	t.Run("as it is sent", func(t *testing.T) {
+		s := newSceneOn(suitetest.Split(t))
+		_, letGo := s.lag(true, func() {
+			s.Unit("late", s.district, organizationv1.Unit_KIND_SCHOOL)
+			cp, err := feedv1.NewFeedServiceClient(s.As(s.Auditor)).GetCheckpoint(t.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/organization"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.told(t, cp.GetSize())
+		})
+		r := s.sent(s.report(1, row("units/late", "found", 8)))
+		letGo()
+		s.until(r.GetName(), func(t *aggregationv1.Report_Totals) bool { return t.GetQuarantined() == 0 })
+	})
+	t.Run("as it is judged again", func(t *testing.T) {
+		s := newSceneOn(suitetest.Split(t))
+		r := s.accepted(s.sent(s.report(1, row("units/late", "found", 8))).GetName())
+		asked, letGo := s.lag(false, func() { s.Unit("late", s.district, organizationv1.Unit_KIND_SCHOOL) })
+		s.Unit("stirs", s.Root, organizationv1.Unit_KIND_DISTRICT)
+		wrong := func() bool { // judged by the tree of before
+			now, err := s.Aggregation(s.reviewer.Key).GetReport(t.Context(), &aggregationv1.GetReportRequest{Name: r.GetName()})
+			return err != nil || now.GetEtag() != r.GetEtag()
+		}
+		for tick := time.NewTicker(time.Millisecond); asked.Load() < 2 && !wrong(); {
+			<-tick.C
+		}
+		letGo()
+		s.counts(r.GetName(), 1)
+	})
 }
