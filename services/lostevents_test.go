@@ -44,6 +44,11 @@ func TestEventsThatWereLostComeBack(t *testing.T) {
 			t.Errorf("it is mirrored as %v", m)
 		}
 	}
+	last := city.Unit("510100-s2", city.Root, organizationv1.Unit_KIND_SCHOOL)
+	eventually(t, "what came before a new unit is no event yet", func() bool {
+		list, err := city.Event(city.viewer.Key).ListEvents(t.Context(), &eventv1.ListEventsRequest{Unit: last})
+		return err == nil && len(list.GetEvents()) > 0
+	})
 	city.Stop()
 	if waiting, err := upkeep.Events(t.Context(), city.config()); err != nil || waiting > 0 {
 		t.Errorf("of its events %d wait, %v", waiting, err)
