@@ -133,7 +133,7 @@ var rules = []struct {
 	{"aggregation/lower", append(rooms("store"), std, pb, proto)},
 	{"aggregation/jobs", append(rooms("store"), std, pb, proto)},
 	{"aggregation/known", append(rooms("store"), std, pb, proto, root+"aggregation/reports")},
-	{"aggregation/waiting", append(rooms("store"), std, proto, root+"aggregation/jobs", root+"aggregation/reports")},
+	{"aggregation/waiting", append(rooms("store"), std, proto, root+"aggregation/jobs", root+"aggregation/known", root+"aggregation/reports")},
 	{"aggregation/turns", append(rooms("fault"), std, proto+"fault/", root+"aggregation/reports", "golang.org/x/sync/semaphore")},
 	{"aggregation/joins", append(rooms("store"), std, root+"aggregation/lower")},
 	{"aggregation/worklist", append(rooms("authz", "store", "calendar", "deadline"), std, pb, proto)},

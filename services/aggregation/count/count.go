@@ -24,7 +24,6 @@ import (
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 	"github.com/duban-project/duban/services/aggregation"
-	"github.com/duban-project/duban/services/aggregation/desk"
 	"github.com/duban-project/duban/services/aggregation/figures"
 	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/lower"
@@ -204,11 +203,11 @@ func (s Source) known(tx store.Tx, e *feedv1.Entry) error {
 	case s.Feed == Organization && body.MessageIs(unit):
 		return errors.Join(body.UnmarshalTo(unit), waiting.Known(tx, unit))
 	case s.Feed == Campaigns && body.MessageIs(campaign):
-		return errors.Join(body.UnmarshalTo(campaign), desk.Campaign(tx, campaign))
+		return errors.Join(body.UnmarshalTo(campaign), waiting.Heard(tx, campaign))
 	case s.Installation != "" && body.MessageIs(campaign):
 		err := body.UnmarshalTo(campaign)
 		campaign.Name = lower.Campaign(s.Installation, campaign.GetName())
-		return errors.Join(err, desk.Campaign(tx, campaign))
+		return errors.Join(err, waiting.Heard(tx, campaign))
 	default:
 		return nil
 	}

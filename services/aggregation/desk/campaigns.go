@@ -9,23 +9,8 @@ import (
 	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	"github.com/duban-project/duban/services/aggregation/known"
 	"github.com/duban-project/duban/services/aggregation/reports"
-	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/internal/store"
 )
-
-// Campaign notes which campaigns rows and cuts may name, and lets the quarantined rows that
-// wait for this one or its categories be judged again, in the transaction that
-// takes the campaign in. Stir MUST be called after it. Nobody reports on a draft.
-func Campaign(tx store.Tx, c *campaignv1.Campaign) error {
-	if c.GetState() == campaignv1.Campaign_STATE_DRAFT {
-		return nil
-	}
-	if err := known.Note(tx, c); err != nil {
-		return err
-	}
-	_, err := waiting.Recall(tx, []string{waiting.Campaign(c.GetName())})
-	return err
-}
 
 // hearing is how long a report waits for what campaigns have told.
 const hearing = 5 * time.Second

@@ -7,8 +7,10 @@ import (
 	"bytes"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	campaignv1 "github.com/duban-project/duban/proto/gen/go/duban/campaign/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/aggregation/jobs"
+	"github.com/duban-project/duban/services/aggregation/known"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/internal/store"
 )
@@ -65,6 +67,20 @@ func Known(tx store.Tx, u *organizationv1.Unit) error {
 		keys = append(keys, Code(code.GetScheme(), code.GetValue(), ""))
 	}
 	_, err := Recall(tx, keys)
+	return err
+}
+
+// Heard notes which campaigns rows and cuts may name, and lets the quarantined rows that wait
+// for this one or its categories be judged again, in the transaction that takes the campaign
+// in. The desk MUST be stirred after it. Nobody reports on a draft.
+func Heard(tx store.Tx, c *campaignv1.Campaign) error {
+	if c.GetState() == campaignv1.Campaign_STATE_DRAFT {
+		return nil
+	}
+	if err := known.Note(tx, c); err != nil {
+		return err
+	}
+	_, err := Recall(tx, []string{Campaign(c.GetName())})
 	return err
 }
 

@@ -1,8 +1,12 @@
 package feed
 
 import (
+	"context"
+	"path"
 	"strconv"
 	"strings"
+
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // FirstEra is the era (纪元) of a log that was never declared to go on without what it
@@ -29,4 +33,32 @@ func committed(origin string) string {
 		return OriginOfEra(log, FirstEra)
 	}
 	return origin
+}
+
+// EraOf reads in which era the log of a role's store is: what it has signed last says
+// so. One in which nothing was ever written is in its first.
+func EraOf(ctx context.Context, engine store.Engine) (era uint64, err error) {
+	err = engine.View(ctx, func(tx store.Tx) error {
+		origin, err := OriginOf(tx)
+		if _, n, ok := SplitOrigin(origin); ok {
+			era = n
+			return err
+		}
+		era = FirstEra
+		return err
+	})
+	return era, err
+}
+
+// InstallationOf reads from a role's store which installation it belongs to; "" if
+// nothing was ever written in it.
+func InstallationOf(ctx context.Context, engine store.Engine) (name string, err error) {
+	err = engine.View(ctx, func(tx store.Tx) error {
+		origin, err := OriginOf(tx)
+		if origin != "" {
+			name = path.Dir(path.Dir(origin))
+		}
+		return err
+	})
+	return name, err
 }

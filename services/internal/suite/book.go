@@ -94,7 +94,7 @@ func (s *Suite) openStore(ctx context.Context, r role, o Options) (engine store.
 	s.closers = append(s.closers, engine.Close)
 	s.engines[r.name] = engine
 	err = s.guarded(r.name, func() error {
-		era, err := EraOf(ctx, engine)
+		era, err := feed.EraOf(ctx, engine)
 		if err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package suite
 import (
 	"context"
 	"fmt"
-	"path"
 
 	"github.com/duban-project/duban/services/internal/config"
 	"github.com/duban-project/duban/services/internal/feed"
@@ -14,34 +13,6 @@ import (
 // lost its tail goes on in a new one, never silently.
 func (c Config) Origin(role string, era uint64) string {
 	return feed.OriginOfEra(c.Installation+"/"+role, era)
-}
-
-// EraOf reads in which era the log of a role's store is: what it has signed last says
-// so. One in which nothing was ever written is in its first.
-func EraOf(ctx context.Context, engine store.Engine) (era uint64, err error) {
-	err = engine.View(ctx, func(tx store.Tx) error {
-		origin, err := feed.OriginOf(tx)
-		if _, n, ok := feed.SplitOrigin(origin); ok {
-			era = n
-			return err
-		}
-		era = feed.FirstEra
-		return err
-	})
-	return era, err
-}
-
-// InstallationOf reads from a role's store which installation it belongs to; "" if
-// nothing was ever written in it.
-func InstallationOf(ctx context.Context, engine store.Engine) (name string, err error) {
-	err = engine.View(ctx, func(tx store.Tx) error {
-		origin, err := feed.OriginOf(tx)
-		if origin != "" {
-			name = path.Dir(path.Dir(origin))
-		}
-		return err
-	})
-	return name, err
 }
 
 // Belongs is nil if data that say they are of are those of the installation that
@@ -56,7 +27,7 @@ func (c Config) Belongs(of string) error {
 // sound says whether a role's store may be written in: it is the installation's
 // that the configuration names, and its log is what was signed.
 func (s *Suite) sound(ctx context.Context, engine store.Engine, log *feed.Log) error {
-	of, err := InstallationOf(ctx, engine)
+	of, err := feed.InstallationOf(ctx, engine)
 	if err != nil {
 		return err
 	}

@@ -169,7 +169,7 @@ func (t turning) ready(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	before, err := suite.EraOf(ctx, engine)
+	before, err := feed.EraOf(ctx, engine)
 	if err != nil {
 		return err
 	}
@@ -197,7 +197,7 @@ func (t turning) open(ctx context.Context) (cp *feedv1.Checkpoint, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	before, err := suite.EraOf(ctx, engine)
+	before, err := feed.EraOf(ctx, engine)
 	if err != nil {
 		return nil, err
 	}

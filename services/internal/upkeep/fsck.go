@@ -20,6 +20,7 @@ import (
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/recheck"
 	"github.com/duban-project/duban/services/internal/config"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
 	"github.com/duban-project/duban/services/internal/intact"
 	"github.com/duban-project/duban/services/internal/seed"
@@ -157,7 +158,7 @@ func (k *checking) store(ctx context.Context, role string, s seed.Role) (report 
 		return report, err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	era, err := suite.EraOf(ctx, engine)
+	era, err := feed.EraOf(ctx, engine)
 	if err != nil {
 		return report, err
 	}

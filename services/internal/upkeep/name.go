@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -41,5 +42,5 @@ func installationOf(ctx context.Context, c suite.Config, role string) (name stri
 		return "", err
 	}
 	defer func() { err = errors.Join(err, engine.Close()) }()
-	return suite.InstallationOf(ctx, engine)
+	return feed.InstallationOf(ctx, engine)
 }

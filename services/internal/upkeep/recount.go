@@ -17,6 +17,7 @@ import (
 	events "github.com/duban-project/duban/services/event/recheck"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/rows"
+	"github.com/duban-project/duban/services/internal/feed"
 	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
@@ -101,7 +102,7 @@ func (a above) recount(ctx context.Context, sources []recount.Source, below []st
 // named is what the installation below is called above whose organization has that store: one
 // that is not enrolled there has the id of its root behind its own.
 func (a above) named(ctx context.Context, organization store.Engine) (string, error) {
-	full, err := suite.InstallationOf(ctx, organization)
+	full, err := feed.InstallationOf(ctx, organization)
 	if err != nil {
 		return "", err
 	}
