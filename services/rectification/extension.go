@@ -47,7 +47,7 @@ func extendable(l *rectificationv1.Ledger, p *rectificationv1.Problem, w Wish) e
 	today := calendar.On(w.Time).String()
 	switch {
 	case w.Topmost:
-		return ErrProblemExtensionNoSuperior.At("deadline", "没有上级可以批准", "is nobody's here to grant")
+		return ErrProblemSuperiorNone.At("deadline", "没有上级可以批准", "is nobody's here to grant")
 	case !fixed(l, p, w.Time):
 		return ErrProblemNotFiled
 	case pending(p) != nil:

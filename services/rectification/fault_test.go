@@ -429,7 +429,7 @@ var refusals = []struct {
 	{"two wishes at once", rectification.ErrProblemExtensionPending, func() error {
 		return extended(filedLedger(), asking(plannedProblem(planned)), "2026-08-31")
 	}},
-	{"a wish that nobody grants", rectification.ErrProblemExtensionNoSuperior, func() error {
+	{"a wish that nobody grants", rectification.ErrProblemSuperiorNone, func() error {
 		_, err := rectification.Extend(filedLedger(), plannedProblem(planned), rectification.Wish{Deadline: "2026-08-31", Reason: "r", Topmost: true, Time: now})
 		return err
 	}},

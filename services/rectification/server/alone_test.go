@@ -53,7 +53,7 @@ func TestNobodyIsAskedForAnotherDeadlineAtTheTop(t *testing.T) {
 	w.clerk, w.leader = top, lead
 	for _, name := range []string{own, merged} {
 		err := extend(name)
-		want(t, "asking at the top", err, rectification.ErrProblemExtensionNoSuperior)
+		want(t, "asking at the top", err, rectification.ErrProblemSuperiorNone)
 		at(t, err, "deadline")
 	}
 	w.submit(t, merged)

@@ -131,7 +131,7 @@ const (
 	// Nobody concludes on a unit that they belong to.
 	Reason_REASON_INSPECTION_CONCLUDER_INVOLVED Reason = 49
 	// Another deadline is a superior's to grant, and above the topmost unit there is none here.
-	Reason_REASON_PROBLEM_EXTENSION_NO_SUPERIOR Reason = 50
+	Reason_REASON_PROBLEM_SUPERIOR_NONE Reason = 50
 )
 
 // Enum value maps for Reason.
@@ -187,7 +187,7 @@ var (
 		47: "REASON_PROBLEM_DECIDER_OUTSIDE",
 		48: "REASON_INSPECTION_RECORDER_OUTSIDE",
 		49: "REASON_INSPECTION_CONCLUDER_INVOLVED",
-		50: "REASON_PROBLEM_EXTENSION_NO_SUPERIOR",
+		50: "REASON_PROBLEM_SUPERIOR_NONE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                   0,
@@ -240,7 +240,7 @@ var (
 		"REASON_PROBLEM_DECIDER_OUTSIDE":       47,
 		"REASON_INSPECTION_RECORDER_OUTSIDE":   48,
 		"REASON_INSPECTION_CONCLUDER_INVOLVED": 49,
-		"REASON_PROBLEM_EXTENSION_NO_SUPERIOR": 50,
+		"REASON_PROBLEM_SUPERIOR_NONE":         50,
 	}
 )
 
@@ -275,7 +275,7 @@ var File_duban_rectification_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\x9ac\n" +
+	"#duban/rectification/v1/reason.proto\x12\x16duban.rectification.v1\x1a\x1aduban/fault/v1/fault.proto*\x92c\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xa0\x01\n" +
 	"\x14REASON_LEDGER_EXISTS\x10\x01\x1a\x85\x01\x92\xb2\x19\x80\x01\b\x04\x12K该单位在此活动中的整改台账已存在，请使用已有台账。\x1a/The unit has this ledger already: use that one.\x12\x88\x01\n" +
@@ -327,8 +327,8 @@ const file_duban_rectification_v1_reason_proto_rawDesc = "" +
 	"\x1cREASON_LEDGER_SIGNER_OUTSIDE\x10.\x1a\xdb\x02\x92\xb2\x19\xd6\x02\b\x05\x12\xa5\x01您今天在该单位没有任职，不能签字。请由在任的一把手签字；您确在任的，请系统管理员登记您在该单位的任职后再签字。\x1a\xa9\x01You hold no post in the unit today, and cannot sign: let its head in office sign. If you are in office there, have a system administrator enter your post, and sign then.\x12\xd7\x03\n" +
 	"\x1eREASON_PROBLEM_DECIDER_OUTSIDE\x10/\x1a\xb2\x03\x92\xb2\x19\xad\x03\b\x05\x12\xd8\x01您今天在该单位没有任职，不能代表该单位核查、退回、销号或重新整改。请由在任的单位领导办理；您确在任的，请系统管理员登记您在该单位的任职后再办理。\x1a\xcd\x01You hold no post in the unit today, and do not verify, return, close or reopen for it: let a leader in office do so. If you are in office there, have a system administrator enter your post, and do it then.\x12\x81\x05\n" +
 	"\"REASON_INSPECTION_RECORDER_OUTSIDE\x100\x1a\xd8\x04\x92\xb2\x19\xd3\x04\b\x05\x12\xa0\x02您今天在检查单位没有任职，不能登记检查记录或办结。请由在任的检查组成员办理，检查组无人能够办结的，由检查单位在任的督导员或分管领导办结；您确在任的，请系统管理员登记您在检查单位的任职后再办理。\x1a\xab\x02You hold no post in the inspecting bureau today, and neither record nor conclude for it: let one of the team who is in office, or if none of them can, a supervisor or leader in office of the bureau conclude it. If you are in office there, have a system administrator enter your post, and do it then.\x12\xb8\x03\n" +
-	"$REASON_INSPECTION_CONCLUDER_INVOLVED\x101\x1a\x8d\x03\x92\xb2\x19\x88\x03\b\x05\x12\xc9\x01您属于受检单位，应当回避。请由检查组其他成员办结；检查组无人能够办结的，请由检查单位不属于任何受检单位的其他在任督导员或分管领导办结。\x1a\xb7\x01You belong to a target and do not conclude on it: let another of the team do so, or if none of them can, another supervisor or leader in office of the bureau who belongs to no target.\x12\xe4\x02\n" +
-	"$REASON_PROBLEM_EXTENSION_NO_SUPERIOR\x102\x1a\xb9\x02\x92\xb2\x19\xb4\x02\b\x05\x12\x8d\x01本单位在本系统中没有上级，延期无人审批，整改时限不变。请继续整改，逾期的在整改进展中说明原因。\x1a\x9d\x01Nobody in this installation is above the unit to grant another deadline, so that it stays. Go on rectifying, and say in the progress why it is late if it is. \x01BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
+	"$REASON_INSPECTION_CONCLUDER_INVOLVED\x101\x1a\x8d\x03\x92\xb2\x19\x88\x03\b\x05\x12\xc9\x01您属于受检单位，应当回避。请由检查组其他成员办结；检查组无人能够办结的，请由检查单位不属于任何受检单位的其他在任督导员或分管领导办结。\x1a\xb7\x01You belong to a target and do not conclude on it: let another of the team do so, or if none of them can, another supervisor or leader in office of the bureau who belongs to no target.\x12\xdc\x02\n" +
+	"\x1cREASON_PROBLEM_SUPERIOR_NONE\x102\x1a\xb9\x02\x92\xb2\x19\xb4\x02\b\x05\x12\x8d\x01本单位在本系统中没有上级，延期无人审批，整改时限不变。请继续整改，逾期的在整改进展中说明原因。\x1a\x9d\x01Nobody in this installation is above the unit to grant another deadline, so that it stays. Go on rectifying, and say in the progress why it is late if it is. \x01BTZRgithub.com/duban-project/duban/proto/gen/go/duban/rectification/v1;rectificationv1b\x06proto3"
 
 var (
 	file_duban_rectification_v1_reason_proto_rawDescOnce sync.Once
