@@ -21,6 +21,7 @@ var (
 	ErrOwnerArchived   = fault.Of(evaluationv1.Reason_REASON_ROUND_OWNER_ARCHIVED)
 	ErrGroupInvalid    = fault.Of(evaluationv1.Reason_REASON_ROUND_GROUP_INVALID)
 	ErrWindowInvalid   = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_INVALID)
+	ErrWindowOutside   = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_OUTSIDE)
 	ErrWindowOver      = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_OVER)
 	ErrWindowRunning   = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_RUNNING)
 	ErrTooSoon         = fault.Of(evaluationv1.Reason_REASON_ROUND_REPEATED)

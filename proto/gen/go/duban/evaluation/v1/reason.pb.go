@@ -75,6 +75,9 @@ const (
 	Reason_REASON_ROUND_PUBLISHER_INVOLVED Reason = 21
 	// 发码与截止、计票、公布分设
 	Reason_REASON_ROUND_ISSUER_INVOLVED Reason = 23
+	// The window begins before today, ends years ahead, or is too long: a mistyped year
+	// would keep the units from being rated by the scheme until then.
+	Reason_REASON_ROUND_WINDOW_OUTSIDE Reason = 24
 )
 
 // Enum value maps for Reason.
@@ -104,6 +107,7 @@ var (
 		22: "REASON_ROUND_FIGURE_PENDING",
 		21: "REASON_ROUND_PUBLISHER_INVOLVED",
 		23: "REASON_ROUND_ISSUER_INVOLVED",
+		24: "REASON_ROUND_WINDOW_OUTSIDE",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                0,
@@ -130,6 +134,7 @@ var (
 		"REASON_ROUND_FIGURE_PENDING":       22,
 		"REASON_ROUND_PUBLISHER_INVOLVED":   21,
 		"REASON_ROUND_ISSUER_INVOLVED":      23,
+		"REASON_ROUND_WINDOW_OUTSIDE":       24,
 	}
 )
 
@@ -164,7 +169,7 @@ var File_duban_evaluation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xa6%\n" +
+	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\x85(\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
 	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1a\xb9\x01\x92\xb2\x19\xb4\x01\b\x05\x12d评议轮次目前为“{state}”，不能执行“{move}”操作，请重新读取评议轮次。\x1aJThe round is {state}, which does not allow \"{move}\": read the round again.\x12z\n" +
@@ -190,7 +195,8 @@ const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\x1fREASON_ROUND_EVALUATED_INVOLVED\x10\x14\x1a\xfc\x01\x92\xb2\x19\xf7\x01\b\x02\x12{被评单位及其下属的人员除投票外不得参与办理本轮评议，请由与被评单位无关的人员办理。\x1avWhoever belongs to a unit rated, or beneath one, does nothing in the round but vote: let somebody who does not run it.\x12\xe2\x01\n" +
 	"\x1bREASON_ROUND_FIGURE_PENDING\x10\x16\x1a\xc0\x01\x92\xb2\x19\xbb\x01\b\b\x12Z由系统统计的指标在截至时刻的数据尚未汇总完毕，请稍后再计票。\x1a[Not all that the measured figures count until the close is heard of yet: tally again later.\x12\xba\x01\n" +
 	"\x1fREASON_ROUND_PUBLISHER_INVOLVED\x10\x15\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x02\x12E计票人不得公布本人所计的结果，请由另一人公布。\x1aDWho tallied the round does not publish it: let another person do so.\x12\x80\x02\n" +
-	"\x1cREASON_ROUND_ISSUER_INVOLVED\x10\x17\x1a\xdd\x01\x92\xb2\x19\xd8\x01\b\x02\x12f发放本轮投票码的人不得提前截止本轮、计票或公布结果，请由另一人办理。\x1alWho issued codes of the round neither closes it early nor tallies or publishes it: let another person do so.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
+	"\x1cREASON_ROUND_ISSUER_INVOLVED\x10\x17\x1a\xdd\x01\x92\xb2\x19\xd8\x01\b\x02\x12f发放本轮投票码的人不得提前截止本轮、计票或公布结果，请由另一人办理。\x1alWho issued codes of the round neither closes it early nor tallies or publishes it: let another person do so.\x12\xdc\x02\n" +
+	"\x1bREASON_ROUND_WINDOW_OUTSIDE\x10\x18\x1a\xba\x02\x92\xb2\x19\xb5\x02\b\x01\x12\x9f\x01投票期不得早于今天开始，不得晚于一年之后截止，最长 {limit} 天，请核对年份后改填；草稿有误的，请新建评议轮次。\x1a\x8e\x01A window begins no earlier than today, ends within a year and has at most {limit} days: check the year. If a draft has it, make another round.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
 
 var (
 	file_duban_evaluation_v1_reason_proto_rawDescOnce sync.Once
