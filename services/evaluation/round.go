@@ -123,9 +123,9 @@ func moved(r *evaluationv1.Round, m Move) (*evaluationv1.Round, error) {
 	return lifecycle.Move(Life, r, m, ErrIllegalMove)
 }
 
-// Open lets codes be issued and ballots be cast. free is the latest day that Free
-// gives, of all rounds of its owner.
-func Open(r *evaluationv1.Round, free calendar.Date, now time.Time) (*evaluationv1.Round, error) {
+// Open lets codes be issued and ballots be cast, for who opens it. free is the latest day
+// that Free gives, of all rounds of its owner.
+func Open(r *evaluationv1.Round, free calendar.Date, who string, now time.Time) (*evaluationv1.Round, error) {
 	r, err := moved(r, Opening)
 	if err != nil {
 		return nil, err
@@ -140,7 +140,23 @@ func Open(r *evaluationv1.Round, free calendar.Date, now time.Time) (*evaluation
 	if !free.IsZero() {
 		return nil, ErrTooSoon.With("day", free.String()).At("name", "距同一方案的另一轮评议不足 30 天，可自 "+free.String()+" 起开放", "is fewer than 30 days from another by its scheme: open it from "+free.String()+" on")
 	}
-	r.OpenTime = timestamppb.New(now)
+	r.OpenTime, r.OpenedBy = timestamppb.New(now), who
+	return r, nil
+}
+
+// Void takes a round back that was a mistake, for who. Of an open one nobody MUST have had a
+// code, so that it tells of no ballot and throws none away, and who opened it does not do
+// so alone.
+func Void(r *evaluationv1.Round, who string) (*evaluationv1.Round, error) {
+	r, err := moved(r, Voiding)
+	switch {
+	case err != nil:
+		return nil, err
+	case slices.ContainsFunc(r.GetGroups(), func(g *evaluationv1.RaterGroup) bool { return g.GetIssued() > 0 }):
+		return nil, ErrVoidRefused
+	case r.GetOpenedBy() == who:
+		return nil, ErrOpenerVoids
+	}
 	return r, nil
 }
 

@@ -57,19 +57,45 @@ func TestADraftOpensWithinItsBounds(t *testing.T) {
 	for last, want := range map[string]error{"2026-03-31": nil, "2026-09-01": evaluation.ErrWindowOutside, "2062-03-20": evaluation.ErrWindowOutside} {
 		r := round(t, "conduct", 1) // from 2026-03-01
 		window("2026-03-01", last)(r)
-		if _, err := evaluation.Open(r, calendar.Date{}, day("2026-03-02")); !errors.Is(err, want) {
+		if _, err := evaluation.Open(r, calendar.Date{}, "", day("2026-03-02")); !errors.Is(err, want) {
 			t.Errorf("to %s: %v, want %v", last, err, want)
 		}
 	}
 	r := round(t, "conduct", 1)
 	window("2027-03-01", "2027-03-02")(r)
-	if _, err := evaluation.Open(r, calendar.Date{}, day("2026-03-01")); !errors.Is(err, evaluation.ErrWindowOutside) {
+	if _, err := evaluation.Open(r, calendar.Date{}, "", day("2026-03-01")); !errors.Is(err, evaluation.ErrWindowOutside) {
 		t.Errorf("a year and a day ahead: %v", err)
 	}
-	if _, err := evaluation.Open(r, calendar.Date{}, day("2026-03-02")); err != nil {
+	if _, err := evaluation.Open(r, calendar.Date{}, "", day("2026-03-02")); err != nil {
 		t.Errorf("a year ahead: %v", err)
 	}
 	if r.GetState() != evaluationv1.Round_STATE_DRAFT {
 		t.Error("opening changed its argument")
+	}
+}
+
+// An open round is taken back by another than who opened it, as long as nobody has a code.
+func TestAMistakeIsVoided(t *testing.T) {
+	const opener, other = "units/bureau/members/l", "units/bureau/members/h"
+	draft := round(t, "conduct", 1)
+	if r, err := evaluation.Void(draft, opener); err != nil || r.GetState() != evaluationv1.Round_STATE_VOIDED {
+		t.Errorf("a draft: %v, %v", r, err)
+	}
+	open, err := evaluation.Open(draft, calendar.Date{}, opener, day("2026-03-02"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := evaluation.Void(open, opener); !errors.Is(err, evaluation.ErrOpenerVoids) {
+		t.Errorf("by who opened it: %v", err)
+	}
+	if _, err := evaluation.Void(open, other); err != nil {
+		t.Errorf("by another: %v", err)
+	}
+	issued, err := evaluation.Issue(open, evaluation.Codes{By: issuer, Group: "served", Count: 1}, day("2026-03-02"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := evaluation.Void(issued, other); !errors.Is(err, evaluation.ErrVoidRefused) {
+		t.Errorf("with a code: %v", err)
 	}
 }

@@ -83,6 +83,11 @@ func TestEveryRefusal(t *testing.T) {
 			_, err := bureau.CloseRound(ctx, &evaluationv1.CloseRoundRequest{Name: open})
 			return err
 		}},
+		{"ROUND_VOID_REFUSED", func() error { return w.voids(w.head, open) }},
+		{"ROUND_OPENER_INVOLVED", func() error {
+			w.Grant(w.supervisor.Name, w.bureau, accessv1.Role_ROLE_LEADER)
+			return w.voids(w.supervisor, w.open("mistaken", w.another("s5")))
+		}},
 		{"ROUND_OWNER_ARCHIVED", w.archivedOwner},
 		{"", func() error { w.SetTime(afterwards); return nil }},
 		{"BALLOT_REFUSED", func() error { return castAs(codes[1], good) }},
