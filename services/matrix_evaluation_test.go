@@ -136,6 +136,9 @@ func roundFixtures() map[string][]fixture {
 		"OpenRound": {runs(func(r records) protobuf.Message {
 			return &evaluationv1.OpenRoundRequest{Name: r.rounds.draft, ValidateOnly: true}
 		})},
+		"VoidRound": {runs(func(r records) protobuf.Message {
+			return &evaluationv1.VoidRoundRequest{Name: r.rounds.draft, ValidateOnly: true}
+		})},
 		"IssueCredentials": {asks(func(r records) protobuf.Message {
 			return &evaluationv1.IssueCredentialsRequest{Parent: r.rounds.open, Group: "served", Count: 1, ValidateOnly: true}
 		})},

@@ -9,10 +9,16 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
 )
 
 // Targets is how many targets a unit has at most.
 const Targets = 100
+
+// targetYears is how many years from the day on which it is set a target begins and ends at
+// most: a five-year plan (五年规划) is set a year before it begins, and nobody can take a
+// mistyped one away.
+const targetYears = 6
 
 // TargetName is the name of the target of a unit's metric, campaign and period.
 func TargetName(t *aggregationv1.Target) string {
@@ -26,8 +32,8 @@ func idOf(parts ...string) string {
 }
 
 // NewTarget returns the target that is set (下达), which is the unit's had-th but
-// one, by a person in the name of a unit.
-func NewTarget(asked *aggregationv1.Target, had int, setter, unit string) (*aggregationv1.Target, error) {
+// one, by a person in the name of a unit, today.
+func NewTarget(asked *aggregationv1.Target, had int, setter, unit, today string) (*aggregationv1.Target, error) {
 	d, err := Find(asked.GetMetric())
 	switch {
 	case err != nil:
@@ -36,6 +42,10 @@ func NewTarget(asked *aggregationv1.Target, had int, setter, unit string) (*aggr
 		return nil, ErrNoTargets.At("target.metric", "该指标不汇总", "is never summed")
 	case asked.GetStartDate() > asked.GetEndDate():
 		return nil, ErrTargetPeriod.At("target.start_date", "晚于截止日期", "comes after the end")
+	case !calendar.Near(asked.GetStartDate(), today, targetYears, targetYears):
+		return nil, ErrTargetPeriod.At("target.start_date", "与今天相距六年以上", "is more than six years from today")
+	case !calendar.Near(asked.GetEndDate(), today, targetYears, targetYears):
+		return nil, ErrTargetPeriod.At("target.end_date", "与今天相距六年以上", "is more than six years from today")
 	case had >= Targets:
 		return nil, ErrTargetsTooMany.With("limit", strconv.Itoa(Targets))
 	}

@@ -34,6 +34,7 @@ var (
 	ErrIncomplete           = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_INCOMPLETE)
 	ErrLeaderUnknown        = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_LEADER_UNKNOWN)
 	ErrDatesOver            = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_DATES_OVER)
+	ErrDatesOutside         = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_DATES_OUTSIDE)
 	ErrScopeEmpty           = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_SCOPE_EMPTY)
 	ErrParentInvalid        = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_PARENT_INVALID)
 	ErrTooManyAssignments   = fault.Of(campaignv1.Reason_REASON_CAMPAIGN_ASSIGNMENTS_TOO_MANY)

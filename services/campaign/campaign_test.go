@@ -230,6 +230,22 @@ func TestWhatIsPastIsNotPublished(t *testing.T) {
 	}
 }
 
+// A campaign that began within the year before, and ends within the three years after it
+// is published, is published.
+func TestDatesAsFarAsTheyMayLie(t *testing.T) {
+	c := whole()
+	c.Phases[0].StartDate, c.Phases[0].EndDate = "2025-03-01", "2029-03-01"
+	c.Tasks[0].DueDate, c.Filing = "2029-03-01", &campaignv1.Filing{DueDate: "2029-03-01"}
+	if _, _, err := campaign.Publish(c, nil, land(), noon, "x"); err != nil {
+		t.Error(err)
+	}
+	c.Phases[0].StartDate, c.Tasks[0].DueDate, c.Filing.DueDate = "2025-02-28", "2029-03-02", "2029-03-02"
+	_, _, err := campaign.Publish(c, nil, land(), noon, "x")
+	if f := fault.As(err); !errors.Is(err, campaign.ErrDatesOutside) || len(f.Fields) != 3 {
+		t.Errorf("three dates a day farther: %v", err)
+	}
+}
+
 func TestDepartmentsAreFoundByFunction(t *testing.T) {
 	c := whole()
 	c.Actions[0].Cooperating = []*campaignv1.Organ{

@@ -58,6 +58,11 @@ var refusals = []struct {
 	{campaign.ErrDatesOver, "campaign.phases[0].end_date", published(func(c *campaignv1.Campaign) { c.Phases[0].EndDate = "2026-02-28" })},
 	{campaign.ErrDatesOver, "campaign.tasks[1].due_date", published(func(c *campaignv1.Campaign) { c.Tasks[1].DueDate = "2026-02-28" })},
 	{campaign.ErrDatesOver, "campaign.filing.due_date", published(func(c *campaignv1.Campaign) { c.Filing = &campaignv1.Filing{DueDate: "2026-02-28"} })},
+	{campaign.ErrDatesOutside, "campaign.phases[0].start_date", published(func(c *campaignv1.Campaign) { c.Phases[0].StartDate = "1900-01-01" })},
+	{campaign.ErrDatesOutside, "campaign.phases[0].start_date", published(func(c *campaignv1.Campaign) { c.Phases[0].StartDate = "2025-02-28" })},
+	{campaign.ErrDatesOutside, "campaign.phases[0].end_date", published(func(c *campaignv1.Campaign) { c.Phases[0].EndDate = "2029-03-02" })},
+	{campaign.ErrDatesOutside, "campaign.tasks[1].due_date", published(func(c *campaignv1.Campaign) { c.Tasks[1].DueDate = "2062-03-05" })},
+	{campaign.ErrDatesOutside, "campaign.filing.due_date", published(func(c *campaignv1.Campaign) { c.Filing = &campaignv1.Filing{DueDate: "9999-12-31"} })},
 	{campaign.ErrLeaderUnknown, "campaign.leading_group[1].member", func() error {
 		group := []*campaignv1.LeadingMember{{DisplayName: "示例组长"}, {Member: "units/c/members/gone"}, {Member: "units/c/members/head"}}
 		return campaign.Led(&campaignv1.Campaign{LeadingGroup: group}, func(member string) bool { return member == "units/c/members/head" })

@@ -35,6 +35,7 @@ func Publish(c *campaignv1.Campaign, t *Template, land Land, now time.Time, who 
 		func() error { return unresolved(c, t) },
 		func() error { return complete(c) },
 		func() error { return ahead(c, calendar.On(now).String()) },
+		func() error { return near(c, calendar.On(now).String()) },
 	} {
 		if err := check(); err != nil {
 			return nil, nil, err
@@ -96,14 +97,42 @@ func ahead(c *campaignv1.Campaign, today string) error {
 	}
 	last := lastPhase(c)
 	look(c.GetPhases()[last].GetEndDate(), fmt.Sprintf("campaign.phases[%d].end_date", last))
-	for i, t := range c.GetTasks() {
-		look(t.GetDueDate(), fmt.Sprintf("campaign.tasks[%d].due_date", i))
-	}
-	look(c.GetFiling().GetDueDate(), "campaign.filing.due_date")
+	dueDates(c, look)
 	if len(f.Fields) > 0 {
 		return f
 	}
 	return nil
+}
+
+// yearsBack and yearsAhead are how far from the day of publication the dates of a campaign
+// lie at most: as problems' deadlines, and as campaigns that began before they were published.
+const yearsBack, yearsAhead = 1, 3
+
+// near says whether no date in c, which MUST be complete, lies years away from today.
+func near(c *campaignv1.Campaign, today string) error {
+	f := ErrDatesOutside.With("date", today)
+	look := func(date, path string) {
+		if date != "" && !calendar.Near(date, today, yearsBack, yearsAhead) {
+			f = f.At(path, date+" 早于一年之前或晚于三年之后", date+" is more than a year before today or three years after it")
+		}
+	}
+	for i, p := range c.GetPhases() {
+		look(p.GetStartDate(), fmt.Sprintf("campaign.phases[%d].start_date", i))
+		look(p.GetEndDate(), fmt.Sprintf("campaign.phases[%d].end_date", i))
+	}
+	dueDates(c, look)
+	if len(f.Fields) > 0 {
+		return f
+	}
+	return nil
+}
+
+// dueDates has look look at all that falls due in c, and where it stands.
+func dueDates(c *campaignv1.Campaign, look func(date, path string)) {
+	for i, t := range c.GetTasks() {
+		look(t.GetDueDate(), fmt.Sprintf("campaign.tasks[%d].due_date", i))
+	}
+	look(c.GetFiling().GetDueDate(), "campaign.filing.due_date")
 }
 
 // lastPhase is where the phase stands that ends last.

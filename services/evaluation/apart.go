@@ -18,7 +18,7 @@ const Apart = 30
 // same owner stands in its way, or the zero date if that does not. Owners and units
 // are the same if their heirs (撤并) are, which heir tells.
 func Free(r, other *evaluationv1.Round, heir func(unit string) string, now time.Time) (free calendar.Date, err error) {
-	if other.GetOpenTime() == nil || other.GetName() == r.GetName() || other.GetScheme() != r.GetScheme() || mute(other) || !overlap(r, other, heir) {
+	if other.GetOpenTime() == nil || other.GetState() == evaluationv1.Round_STATE_VOIDED || other.GetName() == r.GetName() || other.GetScheme() != r.GetScheme() || mute(other) || !overlap(r, other, heir) {
 		return free, nil
 	}
 	mine, err := windowOf(r)

@@ -27,6 +27,7 @@ func TestWhatStandsInTheWayOfARound(t *testing.T) {
 		"at the same time":       {func(*evaluationv1.Round) {}, "2026-04-30"},
 		"itself":                 {func(o *evaluationv1.Round) { o.Name = r.GetName() }, ""},
 		"a draft":                {func(o *evaluationv1.Round) { o.OpenTime = nil }, ""},
+		"a voided one":           {func(o *evaluationv1.Round) { o.State = evaluationv1.Round_STATE_VOIDED }, ""},
 		"of another owner":       {func(o *evaluationv1.Round) { o.Owner = "units/other" }, ""},
 		"of an owner merged":     {func(o *evaluationv1.Round) { o.Owner = "units/former" }, "2026-04-30"},
 		"of other units":         {func(o *evaluationv1.Round) { o.Subjects = []string{"units/s3"} }, ""},

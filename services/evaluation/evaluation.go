@@ -21,6 +21,7 @@ var (
 	ErrOwnerArchived   = fault.Of(evaluationv1.Reason_REASON_ROUND_OWNER_ARCHIVED)
 	ErrGroupInvalid    = fault.Of(evaluationv1.Reason_REASON_ROUND_GROUP_INVALID)
 	ErrWindowInvalid   = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_INVALID)
+	ErrWindowOutside   = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_OUTSIDE)
 	ErrWindowOver      = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_OVER)
 	ErrWindowRunning   = fault.Of(evaluationv1.Reason_REASON_ROUND_WINDOW_RUNNING)
 	ErrTooSoon         = fault.Of(evaluationv1.Reason_REASON_ROUND_REPEATED)
@@ -29,6 +30,8 @@ var (
 	ErrEvaluatedActs   = fault.Of(evaluationv1.Reason_REASON_ROUND_EVALUATED_INVOLVED)
 	ErrTallierPublish  = fault.Of(evaluationv1.Reason_REASON_ROUND_PUBLISHER_INVOLVED)
 	ErrIssuerCounts    = fault.Of(evaluationv1.Reason_REASON_ROUND_ISSUER_INVOLVED)
+	ErrVoidRefused     = fault.Of(evaluationv1.Reason_REASON_ROUND_VOID_REFUSED)
+	ErrOpenerVoids     = fault.Of(evaluationv1.Reason_REASON_ROUND_OPENER_INVOLVED)
 	ErrFigureBehind    = fault.Of(evaluationv1.Reason_REASON_ROUND_FIGURE_PENDING)
 	ErrCodeMalformed   = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_MALFORMED)
 	ErrCodeUnknown     = fault.Of(evaluationv1.Reason_REASON_BALLOT_CODE_UNKNOWN)
@@ -49,14 +52,19 @@ const (
 	Closing    Move = "close / 截止投票"
 	Tallying   Move = "tally / 计票"
 	Publishing Move = "publish / 公布"
+	Voiding    Move = "void / 作废"
 )
 
 // Life says which moves are allowed from which state of a round (评议轮次).
 var Life = lifecycle.Table[evaluationv1.Round_State, Move]{
-	evaluationv1.Round_STATE_DRAFT: {Opening: evaluationv1.Round_STATE_OPEN},
+	evaluationv1.Round_STATE_DRAFT: {
+		Opening: evaluationv1.Round_STATE_OPEN,
+		Voiding: evaluationv1.Round_STATE_VOIDED,
+	},
 	evaluationv1.Round_STATE_OPEN: {
 		Issuing: evaluationv1.Round_STATE_OPEN,
 		Closing: evaluationv1.Round_STATE_CLOSED,
+		Voiding: evaluationv1.Round_STATE_VOIDED,
 	},
 	evaluationv1.Round_STATE_CLOSED:  {Tallying: evaluationv1.Round_STATE_TALLIED},
 	evaluationv1.Round_STATE_TALLIED: {Publishing: evaluationv1.Round_STATE_PUBLISHED},

@@ -20,7 +20,7 @@ func TestEveryMove(t *testing.T) {
 	during, after := day("2026-03-02"), day("2026-04-01")
 	moves := map[evaluation.Move]func(*evaluationv1.Round) (*evaluationv1.Round, error){
 		evaluation.Opening: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
-			return evaluation.Open(r, calendar.Date{}, during)
+			return evaluation.Open(r, calendar.Date{}, "units/o/members/s", during)
 		},
 		evaluation.Issuing: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
 			return evaluation.Issue(r, evaluation.Codes{By: issuer, Group: "served", Count: 3}, during)
@@ -35,6 +35,9 @@ func TestEveryMove(t *testing.T) {
 		evaluation.Publishing: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
 			r, _, err := evaluation.Publish(r, nil, "units/o/members/h", after)
 			return r, err
+		},
+		evaluation.Voiding: func(r *evaluationv1.Round) (*evaluationv1.Round, error) {
+			return evaluation.Void(r, "units/o/members/l")
 		},
 	}
 	for state := range evaluationv1.Round_State_name {

@@ -17,6 +17,10 @@ import (
 // Credentials is how many codes a round may have in all its groups.
 const Credentials = 10_000
 
+// Days is how many days the window of a round has at most: half a year, more than any
+// evaluation is held open, and less than a mistyped year.
+const Days = 180
+
 // Place is where a unit stands: itself and those above it, nearest first, and
 // whether it takes new work. A unit that does not exist has no path.
 type Place struct {
@@ -37,8 +41,8 @@ func NewRound(name string, asked *evaluationv1.Round, scheme *evaluationv1.Evalu
 	if err != nil {
 		return nil, err
 	}
-	if w, err := windowOf(asked); err != nil || w.last.Before(w.first) || w.over(now) {
-		return nil, ErrWindowInvalid.At("round.end_date", "早于开始日期或今天", "is before the start or today")
+	if err := checkWindow(asked, now); err != nil {
+		return nil, err
 	}
 	r := &evaluationv1.Round{
 		Name: name, Owner: asked.GetOwner(), DisplayName: asked.GetDisplayName(),
@@ -88,6 +92,28 @@ func windowOf(r *evaluationv1.Round) (w window, err error) {
 	return w, err
 }
 
+// checkWindow refuses what is no window, is over, begins before today, or is out of bounds.
+func checkWindow(asked *evaluationv1.Round, now time.Time) error {
+	w, err := windowOf(asked)
+	switch today := calendar.On(now); {
+	case err != nil, w.last.Before(w.first), w.over(now):
+		return ErrWindowInvalid.At("round.end_date", "早于开始日期或今天", "is before the start or today")
+	case w.first.Before(today):
+		return ErrWindowOutside.With("limit", strconv.Itoa(Days)).At("round.start_date", "早于今天", "is before today")
+	default:
+		return w.bounded("round.end_date", now)
+	}
+}
+
+// bounded refuses, at the path, a window of more than Days or that ends more than a year
+// from now.
+func (w window) bounded(path string, now time.Time) error {
+	if w.first.DaysUntil(w.last) >= Days || !calendar.Near(w.last.String(), calendar.On(now).String(), 1, 1) {
+		return ErrWindowOutside.With("limit", strconv.Itoa(Days)).At(path, "投票期过长或晚于一年之后截止", "makes the window too long, or end more than a year ahead")
+	}
+	return nil
+}
+
 func (w window) over(now time.Time) bool { return !now.Before(w.last.End()) }
 
 func (w window) open(now time.Time) bool { return !now.Before(w.first.Start()) && !w.over(now) }
@@ -97,20 +123,40 @@ func moved(r *evaluationv1.Round, m Move) (*evaluationv1.Round, error) {
 	return lifecycle.Move(Life, r, m, ErrIllegalMove)
 }
 
-// Open lets codes be issued and ballots be cast. free is the latest day that Free
-// gives, of all rounds of its owner.
-func Open(r *evaluationv1.Round, free calendar.Date, now time.Time) (*evaluationv1.Round, error) {
+// Open lets codes be issued and ballots be cast, for who opens it. free is the latest day
+// that Free gives, of all rounds of its owner.
+func Open(r *evaluationv1.Round, free calendar.Date, who string, now time.Time) (*evaluationv1.Round, error) {
 	r, err := moved(r, Opening)
 	if err != nil {
 		return nil, err
 	}
-	if w, err := windowOf(r); err != nil || w.over(now) {
+	w, err := windowOf(r)
+	if err != nil || w.over(now) {
 		return nil, ErrWindowOver
+	}
+	if err := w.bounded("name", now); err != nil { // drafted before windows were bounded
+		return nil, err
 	}
 	if !free.IsZero() {
 		return nil, ErrTooSoon.With("day", free.String()).At("name", "距同一方案的另一轮评议不足 30 天，可自 "+free.String()+" 起开放", "is fewer than 30 days from another by its scheme: open it from "+free.String()+" on")
 	}
-	r.OpenTime = timestamppb.New(now)
+	r.OpenTime, r.OpenedBy = timestamppb.New(now), who
+	return r, nil
+}
+
+// Void takes a round back that was a mistake, for who. Of an open one nobody MUST have had a
+// code, so that it tells of no ballot and throws none away, and who opened it does not do
+// so alone.
+func Void(r *evaluationv1.Round, who string) (*evaluationv1.Round, error) {
+	r, err := moved(r, Voiding)
+	switch {
+	case err != nil:
+		return nil, err
+	case slices.ContainsFunc(r.GetGroups(), func(g *evaluationv1.RaterGroup) bool { return g.GetIssued() > 0 }):
+		return nil, ErrVoidRefused
+	case r.GetOpenedBy() == who:
+		return nil, ErrOpenerVoids
+	}
 	return r, nil
 }
 

@@ -34,7 +34,7 @@ func Settable(before, after *rectificationv1.Problem, now time.Time, serves Serv
 
 // timely says whether a deadline that is set now, at the path, can be kept; none can.
 func timely(path, deadline string, now time.Time) error {
-	if deadline != "" && (deadline < calendar.On(now).String() || deadline > calendar.On(now.AddDate(maxYears, 0, 0)).String()) {
+	if deadline != "" && !calendar.Near(deadline, calendar.On(now).String(), 0, maxYears) {
 		return ErrProblemDeadlineOutside.At(path, "不在今天至三年之内", "is not between today and three years from now")
 	}
 	return nil

@@ -2,10 +2,12 @@ package reports
 
 import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
+	"github.com/duban-project/duban/services/internal/calendar"
 )
 
 // NewLeave returns the leave to report late (准予补报) that l asks for: of a form that may be
-// taken after its late window, for a period that has ended, until today or later.
+// taken after its late window, for a period that has ended, until today
+// or a day within a year: a leave is to end.
 func NewLeave(l *aggregationv1.ReportLeave, today string) (*aggregationv1.ReportLeave, error) {
 	form, err := FindForm(l.GetForm())
 	if err != nil {
@@ -21,6 +23,8 @@ func NewLeave(l *aggregationv1.ReportLeave, today string) (*aggregationv1.Report
 		return nil, ErrLeaveInvalid.At("report_leave.period", "报告期尚未结束", "has not ended")
 	case l.GetUntilDate() < today:
 		return nil, ErrLeaveInvalid.At("report_leave.until_date", "早于今天", "is before today")
+	case !calendar.Near(l.GetUntilDate(), today, 0, 1):
+		return nil, ErrLeaveInvalid.At("report_leave.until_date", "晚于一年之后", "is more than a year ahead")
 	}
 	return &aggregationv1.ReportLeave{
 		Name: LeaveName(l.GetUnit(), l.GetForm(), l.GetPeriod()), Unit: l.GetUnit(), Form: l.GetForm(),

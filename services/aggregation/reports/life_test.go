@@ -109,6 +109,8 @@ func TestLeaveIsForWhatMayBeLate(t *testing.T) {
 	}{
 		"today":          {"ledger-monthly", "2026-09", "2027-03-01", nil},
 		"yesterday":      {"ledger-monthly", "2026-09", "2027-02-28", reports.ErrLeaveInvalid},
+		"for a year":     {"ledger-monthly", "2026-09", "2028-03-01", nil},
+		"for ever":       {"ledger-monthly", "2026-09", "2028-03-02", reports.ErrLeaveInvalid},
 		"just over":      {"ledger-monthly", "2027-02", "2027-04-01", nil},
 		"still running":  {"ledger-monthly", "2027-03", "2027-05-01", reports.ErrLeaveInvalid},
 		"never":          {"supervision-quarterly", "2026-Q3", "2027-04-01", reports.ErrLeaveRefused},

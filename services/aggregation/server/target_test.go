@@ -56,6 +56,8 @@ func TestAStatusShowsProgressTowardsTargets(t *testing.T) {
 	}{
 		{func(*aggregationv1.Target) {}, aggregation.ErrTargetExists},
 		{func(t *aggregationv1.Target) { t.EndDate = "2025-12-31" }, aggregation.ErrTargetPeriod},
+		{func(t *aggregationv1.Target) { t.EndDate = "2062-12-31" }, aggregation.ErrTargetPeriod},
+		{func(t *aggregationv1.Target) { t.StartDate = "1926-01-01" }, aggregation.ErrTargetPeriod},
 		{func(t *aggregationv1.Target) { t.Metric = "metrics/evaluation_rank" }, aggregation.ErrNoTargets},
 		{func(t *aggregationv1.Target) { t.Metric = "metrics/none" }, aggregation.ErrMetricUnknown},
 	} {

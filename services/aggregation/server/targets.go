@@ -9,6 +9,7 @@ import (
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
 	"github.com/duban-project/duban/services/aggregation"
 	"github.com/duban-project/duban/services/aggregation/sheet"
+	"github.com/duban-project/duban/services/internal/calendar"
 	"github.com/duban-project/duban/services/internal/change"
 )
 
@@ -23,7 +24,7 @@ func (s *Service) CreateTarget(ctx context.Context, req *aggregationv1.CreateTar
 		if err != nil {
 			return nil, err
 		}
-		return aggregation.NewTarget(asked, had, tx.Access.Principal.Name, tx.Access.Acting().Unit)
+		return aggregation.NewTarget(asked, had, tx.Access.Principal.Name, tx.Access.Acting().Unit, calendar.On(tx.Now).String())
 	})
 }
 

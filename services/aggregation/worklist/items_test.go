@@ -143,6 +143,7 @@ func TestWhatRecordsAskFor(t *testing.T) {
 			[]asked{{aggregationv1.WorkItem_ACTION_CLOSE_ROUND, u, "", "2026-09-01"}},
 		},
 		"a closed round":  {&evaluationv1.Round{Owner: u, State: evaluationv1.Round_STATE_CLOSED}, []asked{{aggregationv1.WorkItem_ACTION_TALLY_ROUND, u, "", ""}}},
+		"a voided round":  {&evaluationv1.Round{Owner: u, State: evaluationv1.Round_STATE_VOIDED}, nil},
 		"a tallied round": {&evaluationv1.Round{Owner: u, State: evaluationv1.Round_STATE_TALLIED}, []asked{{aggregationv1.WorkItem_ACTION_PUBLISH_ROUND, u, "", ""}}},
 		"a complaint":     {voice(complaintv1.Complaint_STATE_RECEIVED, same), []asked{{aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, desk, "", "2026-03-08"}}},
 		"an accepted complaint": {

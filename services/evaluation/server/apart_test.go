@@ -49,6 +49,24 @@ func TestARoundOfFewBarsNone(t *testing.T) {
 	w.open("third")
 }
 
+// TestAVoidedRoundBarsNone: one that was opened by mistake is taken back by another, its box
+// with it, and the units are rated in its place.
+func TestAVoidedRoundBarsNone(t *testing.T) {
+	w := newWorld(t)
+	mistaken, right := w.open("mistaken", late), w.draft("right")
+	w.tooSoon(right, "2026-04-10")
+	if err := w.voids(w.head, mistaken); err != nil {
+		t.Fatal(err)
+	}
+	suitetest.OK[*evaluationv1.Round](t)(w.opens(right))
+	if _, err := w.opens(mistaken); reason(err) != "ROUND_ILLEGAL_MOVE" {
+		t.Errorf("what was voided is opened: %v", err)
+	}
+	if err := w.voids(w.leader, w.draft("never")); err != nil {
+		t.Errorf("a draft: %v", err)
+	}
+}
+
 // TestMergersHideNoRound: neither of the owner into another, nor of the unit rated.
 func TestMergersHideNoRound(t *testing.T) {
 	w := newWorld(t)

@@ -54,6 +54,7 @@ func TestEveryRefusal(t *testing.T) {
 		{"ROUND_WINDOW_INVALID", func() error {
 			return create(func(r *evaluationv1.Round) { r.StartDate, r.EndDate = "2026-02-01", "2026-02-08" })
 		}},
+		{"ROUND_WINDOW_OUTSIDE", func() error { return create(func(r *evaluationv1.Round) { r.EndDate = "2062-02-13" }) }},
 		{"ROUND_GROUP_INVALID", func() error { return issue(w.registrar.Key, "monitors", 1) }},
 		{"CREDENTIALS_TOO_MANY", func() error { return issue(w.registrar.Key, "served", 95) }},
 		{"CREDENTIAL_ISSUER_INVOLVED", func() error { return issue(w.insider(w.bureau, w.school1), "served", 1) }},
@@ -81,6 +82,11 @@ func TestEveryRefusal(t *testing.T) {
 		{"ROUND_WINDOW_RUNNING", func() error {
 			_, err := bureau.CloseRound(ctx, &evaluationv1.CloseRoundRequest{Name: open})
 			return err
+		}},
+		{"ROUND_VOID_REFUSED", func() error { return w.voids(w.head, open) }},
+		{"ROUND_OPENER_INVOLVED", func() error {
+			w.Grant(w.supervisor.Name, w.bureau, accessv1.Role_ROLE_LEADER)
+			return w.voids(w.supervisor, w.open("mistaken", w.another("s5")))
 		}},
 		{"ROUND_OWNER_ARCHIVED", w.archivedOwner},
 		{"", func() error { w.SetTime(afterwards); return nil }},

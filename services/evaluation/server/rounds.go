@@ -89,11 +89,22 @@ func (s *Service) OpenRound(ctx context.Context, req *evaluationv1.OpenRoundRequ
 		if err != nil {
 			return nil, err
 		}
-		r, err = evaluation.Open(r, free, tx.Now)
+		r, err = evaluation.Open(r, free, tx.Access.Principal.Name, tx.Now)
 		if err != nil {
 			return nil, err
 		}
 		return r, openBox(tx, r.GetName())
+	}, change.CatchUp())
+}
+
+// VoidRound implements the RPC. The box of an open round goes with it.
+func (s *Service) VoidRound(ctx context.Context, req *evaluationv1.VoidRoundRequest) (*evaluationv1.Round, error) {
+	return s.run.Change(ctx, req, func(tx *change.Tx, r *evaluationv1.Round) (*evaluationv1.Round, error) {
+		voided, err := evaluation.Void(r, tx.Access.Principal.Name)
+		if err != nil {
+			return nil, err
+		}
+		return voided, box{tx, r.GetName()}.seal()
 	}, change.CatchUp())
 }
 

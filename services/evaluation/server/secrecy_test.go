@@ -27,7 +27,7 @@ import (
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
-// emptied are the buckets that closing a round clears.
+// emptied are the buckets that closing or voiding a round clears.
 var emptied = []string{"ballot.peppers", "ballot.codes", "ballot.staged", "ballot.waiting"}
 
 // buckets are all that an evaluation store may have; a new one must be thought
@@ -55,6 +55,9 @@ func TestNothingLinksACodeToABallotAfterwards(t *testing.T) {
 		ballot := w.answers([]string{"satisfied", "fairly", "unsatisfied"}[i%3], "fairly")
 		cast := suitetest.OK[*evaluationv1.CastBallotResponse](t)(w.Evaluation("").CastBallot(ctx, &evaluationv1.CastBallotRequest{Parent: name, Code: code, Answers: ballot}))
 		receipts = append(receipts, cast.GetReceipt())
+	}
+	if err := w.voids(w.head, w.open("mistaken", w.another("s3"))); err != nil {
+		t.Error(err)
 	}
 	w.closed(name)
 	w.tallied(name)

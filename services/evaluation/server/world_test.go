@@ -138,6 +138,11 @@ func (w *world) closed(name string) {
 	suitetest.OK[*evaluationv1.Round](w.T)(w.Evaluation(w.supervisor.Key).CloseRound(w.T.Context(), &evaluationv1.CloseRoundRequest{Name: name}))
 }
 
+func (w *world) voids(by suitetest.Person, name string) error {
+	_, err := w.Evaluation(by.Key).VoidRound(w.T.Context(), &evaluationv1.VoidRoundRequest{Name: name})
+	return err
+}
+
 func (w *world) tallied(name string) {
 	w.T.Helper()
 	suitetest.OK[*evaluationv1.Round](w.T)(w.Evaluation(w.leader.Key).TallyRound(w.T.Context(), &evaluationv1.TallyRoundRequest{Name: name}))

@@ -79,6 +79,18 @@ func (d Date) AddDays(n int) Date {
 	return within(d.day + min(max(n, -lastDay), lastDay))
 }
 
+// Near says whether a date lies no more than so many years before today and so many after
+// it, all YYYY-MM-DD: who mistypes a year is told so before it binds anybody. What is no
+// date lies nowhere.
+func Near(date, today string, back, ahead int) bool {
+	d, errDate := ParseDate(date)
+	t, errToday := ParseDate(today)
+	return errDate == nil && errToday == nil && !d.Before(t.addYears(-back)) && !t.addYears(ahead).Before(d)
+}
+
+// addYears returns the same day of another year, and of 29 February 1 March where there is none.
+func (d Date) addYears(n int) Date { return civil(d.midnight(time.UTC).AddDate(n, 0, 0)) }
+
 func within(day int) Date { return Date{min(max(day, firstDay), lastDay)} }
 
 // DaysUntil returns the natural days from d to other, negative if other is

@@ -139,3 +139,26 @@ func TestDatesEnd(t *testing.T) {
 		t.Errorf("no date is %v", none)
 	}
 }
+
+func TestNearIsAtMostSoManyYearsAway(t *testing.T) {
+	for _, c := range []struct {
+		date, today string
+		want        bool
+	}{
+		{"2025-11-23", "2026-11-23", true},
+		{"2025-11-22", "2026-11-23", false},
+		{"2029-11-23", "2026-11-23", true},
+		{"2029-11-24", "2026-11-23", false},
+		{"2031-03-01", "2028-02-29", true},
+		{"9999-12-31", "2026-11-23", false},
+		{"9999-12-31", "9998-01-01", true},
+		{"1900-01-01", "2026-11-23", false},
+		{"", "2026-11-23", false},
+		{"2026-02-30", "2026-02-28", false},
+		{"2026-02-28", "", false},
+	} {
+		if got := Near(c.date, c.today, 1, 3); got != c.want {
+			t.Errorf("Near(%q, %q, 1, 3) = %t", c.date, c.today, got)
+		}
+	}
+}

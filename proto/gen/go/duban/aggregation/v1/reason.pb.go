@@ -99,7 +99,7 @@ const (
 	Reason_REASON_METRIC_TARGET_NONE Reason = 60
 	// There is a target for this metric, unit, campaign and period.
 	Reason_REASON_TARGET_EXISTS Reason = 61
-	// The period of a target ends before it begins.
+	// The period of a target ends before it begins, or lies years away.
 	Reason_REASON_TARGET_PERIOD_INVALID Reason = 62
 	// A unit changes what its superior has set.
 	Reason_REASON_TARGET_FIXED Reason = 63
@@ -306,7 +306,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\x87T\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xb2U\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\x9f\x01\n" +
@@ -343,8 +343,8 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1aREASON_REPORT_CODE_INVALID\x10)\x1ax\x92\xb2\x19t\b\x01\x126代码只能对照到填报单位或其下级单位。\x1a8A code can mean the unit that reports or one beneath it.\x12\x8d\x01\n" +
 	"\x17REASON_REPORT_TOO_LARGE\x10*\x1ap\x92\xb2\x19l\b\x01\x129一份报表最多 {limit} 个数值，请拆分报送。\x1a-A report has at most {limit} values: part it.\x12\x82\x01\n" +
 	"\x19REASON_METRIC_TARGET_NONE\x10<\x1ac\x92\xb2\x19_\b\x01\x12*该指标不汇总，不能设定目标。\x1a/The metric is never summed and takes no target.\x12\xad\x01\n" +
-	"\x14REASON_TARGET_EXISTS\x10=\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x04\x12E该单位此项指标在此期间已有目标，请修改原目标。\x1aBThe unit has a target for this metric and period: change that one.\x12\x93\x01\n" +
-	"\x1cREASON_TARGET_PERIOD_INVALID\x10>\x1aq\x92\xb2\x19m\b\x01\x120目标的截止日期不得早于起始日期。\x1a7The period of the target must not end before it begins.\x12\x91\x01\n" +
+	"\x14REASON_TARGET_EXISTS\x10=\x1a\x92\x01\x92\xb2\x19\x8d\x01\b\x04\x12E该单位此项指标在此期间已有目标，请修改原目标。\x1aBThe unit has a target for this metric and period: change that one.\x12\x98\x02\n" +
+	"\x1cREASON_TARGET_PERIOD_INVALID\x10>\x1a\xf5\x01\x92\xb2\x19\xf0\x01\b\x01\x12r目标的截止日期不得早于起始日期，起止日期与今天相距不得超过六年，请核对年份。\x1axThe period of the target must not end before it begins, nor begin or end more than six years from today: check the year.\x12\x91\x01\n" +
 	"\x13REASON_TARGET_FIXED\x10?\x1ax\x92\xb2\x19t\b\x05\x123此目标由上级下达，只能由上级调整。\x1a;A superior has set this target: only a superior changes it.\x12\x8a\x01\n" +
 	"\x16REASON_TARGET_TOO_MANY\x10@\x1an\x92\xb2\x19j\b\x05\x12'该单位的目标已达 {limit} 个。\x1a=The unit has {limit} targets, which is the most there may be.\x12\x94\x01\n" +
 	"\x18REASON_WORK_ITEM_UNKNOWN\x10A\x1av\x92\xb2\x19r\b\x05\x126该单位没有这项待办，请刷新待办列表。\x1a6This does not await the unit: read the worklist again.\x12x\n" +
@@ -360,8 +360,8 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1eREASON_STATUS_CAMPAIGN_UNKNOWN\x10T\x1a\x8f\x01\x92\xb2\x19\x8a\x01\b\x01\x12?没有这样的已发布活动，请从活动列表中选择。\x1aENo such campaign is published: choose one from the list of campaigns.\x12\xbc\x01\n" +
 	"\x1eREASON_STATUS_CATEGORY_UNKNOWN\x10U\x1a\x97\x01\x92\xb2\x19\x92\x01\b\x01\x12Q活动的问题分类中没有这一类别，请按活动的类别编号查询。\x1a;The campaign has no such category: ask by one of its codes.\x12\x98\x02\n" +
 	"\x19REASON_REPORT_ROWS_FAILED\x10V\x1a\xf8\x01\x92\xb2\x19\xf3\x01\b\x05\x12r报表中有数据行无法处理，请核对内容后重新报送；仍不成功的，请联系系统管理员。\x1a{Rows of the report could not be worked on: check them and send the report again. If that fails too, tell the administrator.\x12\x95\x02\n" +
-	"\x1cREASON_STATUS_MOMENT_INVALID\x10`\x1a\xf2\x01\x92\xb2\x19\xed\x01\b\x01\x12n截至时刻不得晚于现在，也不得为零值（0001-01-01T00:00:00Z）；查询现在的数请不填。\x1ayFigures are as of a moment that has been, and not of the zero time (0001-01-01T00:00:00Z): leave it out for those of now.\x12\xd5\x01\n" +
-	"\x1bREASON_REPORT_LEAVE_INVALID\x10a\x1a\xb3\x01\x92\xb2\x19\xae\x01\b\x01\x12N准予补报须针对已结束的报告期，截止日期不得早于今天。\x1aZLeave to report late is for a period that has ended, and lasts until today or a later day.\x12\xc1\x01\n" +
+	"\x1cREASON_STATUS_MOMENT_INVALID\x10`\x1a\xf2\x01\x92\xb2\x19\xed\x01\b\x01\x12n截至时刻不得晚于现在，也不得为零值（0001-01-01T00:00:00Z）；查询现在的数请不填。\x1ayFigures are as of a moment that has been, and not of the zero time (0001-01-01T00:00:00Z): leave it out for those of now.\x12\xfb\x01\n" +
+	"\x1bREASON_REPORT_LEAVE_INVALID\x10a\x1a\xd9\x01\x92\xb2\x19\xd4\x01\b\x01\x12l准予补报须针对已结束的报告期，截止日期不得早于今天，也不得晚于一年之后。\x1abLeave to report late is for a period that has ended, and lasts until today or a day within a year.\x12\xc1\x01\n" +
 	"\x1bREASON_REPORT_LEAVE_REFUSED\x10b\x1a\x9f\x01\x92\xb2\x19\x9a\x01\b\x05\x12K该报表格式在补报窗口关闭后不再接收，不能准予补报。\x1aGThe form takes nothing after its late window: there is no leave for it. \x01\x12\x98\x01\n" +
 	"\x1aREASON_REPORT_UNIT_MISSING\x10c\x1ax\x92\xb2\x19t\b\x01\x12<本行没有单位，也没有单位代码，请填其一。\x1a2The row has no unit and no code: give one of them.\x12\xca\x01\n" +
 	"\x1cREASON_REPORT_UNIT_AMBIGUOUS\x10d\x1a\xa7\x01\x92\xb2\x19\xa2\x01\b\x01\x12K本行的单位与代码不是同一单位，请核对，或只填其一。\x1aQThe row's unit and its code are not of one unit: correct them, or give one alone.\x12\xcd\x01\n" +

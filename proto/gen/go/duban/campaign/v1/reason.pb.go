@@ -81,6 +81,8 @@ const (
 	Reason_REASON_ASSIGNMENT_SUBMITTERS_FULL Reason = 24
 	// The campaign is over before it is published, or something of it was due before.
 	Reason_REASON_CAMPAIGN_DATES_OVER Reason = 25
+	// Dates that lie years away are mistyped: what is due then awaits units for ever.
+	Reason_REASON_CAMPAIGN_DATES_OUTSIDE Reason = 28
 	// What was returned is not submitted again as it was.
 	Reason_REASON_ASSIGNMENT_UNCHANGED Reason = 26
 	// Of the leading group (领导小组) somebody is named as a member who is not one, not in
@@ -117,6 +119,7 @@ var (
 		23: "REASON_CAMPAIGN_PARENT_INVALID",
 		24: "REASON_ASSIGNMENT_SUBMITTERS_FULL",
 		25: "REASON_CAMPAIGN_DATES_OVER",
+		28: "REASON_CAMPAIGN_DATES_OUTSIDE",
 		26: "REASON_ASSIGNMENT_UNCHANGED",
 		27: "REASON_CAMPAIGN_LEADER_UNKNOWN",
 	}
@@ -147,6 +150,7 @@ var (
 		"REASON_CAMPAIGN_PARENT_INVALID":           23,
 		"REASON_ASSIGNMENT_SUBMITTERS_FULL":        24,
 		"REASON_CAMPAIGN_DATES_OVER":               25,
+		"REASON_CAMPAIGN_DATES_OUTSIDE":            28,
 		"REASON_ASSIGNMENT_UNCHANGED":              26,
 		"REASON_CAMPAIGN_LEADER_UNKNOWN":           27,
 	}
@@ -183,7 +187,7 @@ var File_duban_campaign_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xde-\n" +
+	"\x1eduban/campaign/v1/reason.proto\x12\x11duban.campaign.v1\x1a\x1aduban/fault/v1/fault.proto*\xc60\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd6\x01\n" +
 	"\x1cREASON_CAMPAIGN_ILLEGAL_MOVE\x10\x01\x1a\xb3\x01\x92\xb2\x19\xae\x01\b\x05\x12X活动目前为“{state}”，不能执行“{move}”操作，请重新读取活动。\x1aPThe campaign is {state}, which does not allow \"{move}\": read the campaign again.\x12z\n" +
@@ -211,7 +215,8 @@ const file_duban_campaign_v1_reason_proto_rawDesc = "" +
 	"$REASON_ASSIGNMENT_ATTACHMENT_REFUSED\x10\x16\x1ak\x92\xb2\x19g\b\x05\x120任务签收后、提交前方可添加附件。\x1a1Files are added between receiving and submitting.\x12\xba\x01\n" +
 	"\x1eREASON_CAMPAIGN_PARENT_INVALID\x10\x17\x1a\x95\x01\x92\xb2\x19\x90\x01\b\x01\x12E上级活动须属于上级机构的系统，不能属于本系统。\x1aEThe parent is a campaign of an installation above, never of this one.\x12\xd1\x01\n" +
 	"!REASON_ASSIGNMENT_SUBMITTERS_FULL\x10\x18\x1a\xa9\x01\x92\xb2\x19\xa4\x01\b\x05\x12Z一项任务最多由 {limit} 人先后提交，请由已提交过的人员继续办理。\x1aDAt most {limit} persons submit an assignment: let one of them go on.\x12\xfb\x01\n" +
-	"\x1aREASON_CAMPAIGN_DATES_OVER\x10\x19\x1a\xda\x01\x92\xb2\x19\xd5\x01\b\x05\x12]所列日期早于今天（{date}），活动不能发布，请先修改草稿中的日期。\x1apThe dates listed lie before today ({date}), so the campaign cannot be published: change them in the draft first. \x01\x12\xe0\x02\n" +
+	"\x1aREASON_CAMPAIGN_DATES_OVER\x10\x19\x1a\xda\x01\x92\xb2\x19\xd5\x01\b\x05\x12]所列日期早于今天（{date}），活动不能发布，请先修改草稿中的日期。\x1apThe dates listed lie before today ({date}), so the campaign cannot be published: change them in the draft first. \x01\x12\xe5\x02\n" +
+	"\x1dREASON_CAMPAIGN_DATES_OUTSIDE\x10\x1c\x1a\xc1\x02\x92\xb2\x19\xbc\x02\b\x05\x12\x8b\x01所列日期早于一年之前或晚于三年之后（今天为 {date}），活动不能发布，请先核对并修改草稿中的年份。\x1a\xa7\x01The dates listed lie more than a year before today ({date}) or more than three years after it, so the campaign cannot be published: check the years in the draft first. \x01\x12\xe0\x02\n" +
 	"\x1bREASON_ASSIGNMENT_UNCHANGED\x10\x1a\x1a\xbe\x02\x92\xb2\x19\xb9\x02\b\x05\x12\x9c\x01上报内容与被退回的完全相同，请按退回意见修改说明或更换材料后再提交；认为无需修改的，请在说明中写明理由。\x1a\x93\x01This is what was returned, unchanged: change the summary or the evidence as the return asks, or say in the summary why it stands, and submit again. \x01\x12\x8f\x03\n" +
 	"\x1eREASON_CAMPAIGN_LEADER_UNKNOWN\x10\x1b\x1a\xea\x02\x92\xb2\x19\xe5\x02\b\x05\x12\x9f\x01领导小组所列人员不存在、已不在任，或不在您的管辖范围内，活动不能发布：请核对人员编号，外单位人员只填姓名。\x1a\xbc\x01Members named in the leading group do not exist, are not in office or lie beyond your reach, so the campaign cannot be published: look at their names, and give those of others without one. \x01BJZHgithub.com/duban-project/duban/proto/gen/go/duban/campaign/v1;campaignv1b\x06proto3"
 

@@ -884,6 +884,79 @@ func (x *CloseRoundRequest) GetValidateOnly() bool {
 	return false
 }
 
+// Request for VoidRound.
+type VoidRoundRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// rounds/{round}
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Refuse if the round has changed since.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// Repeats with the same id get the first answer.
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Checks everything and changes nothing.
+	ValidateOnly  bool `protobuf:"varint,4,opt,name=validate_only,json=validateOnly,proto3" json:"validate_only,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoidRoundRequest) Reset() {
+	*x = VoidRoundRequest{}
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoidRoundRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoidRoundRequest) ProtoMessage() {}
+
+func (x *VoidRoundRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoidRoundRequest.ProtoReflect.Descriptor instead.
+func (*VoidRoundRequest) Descriptor() ([]byte, []int) {
+	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *VoidRoundRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *VoidRoundRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *VoidRoundRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+func (x *VoidRoundRequest) GetValidateOnly() bool {
+	if x != nil {
+		return x.ValidateOnly
+	}
+	return false
+}
+
 // Request for GetBallotSet.
 type GetBallotSetRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -899,7 +972,7 @@ type GetBallotSetRequest struct {
 
 func (x *GetBallotSetRequest) Reset() {
 	*x = GetBallotSetRequest{}
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[13]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -911,7 +984,7 @@ func (x *GetBallotSetRequest) String() string {
 func (*GetBallotSetRequest) ProtoMessage() {}
 
 func (x *GetBallotSetRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[13]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -924,7 +997,7 @@ func (x *GetBallotSetRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBallotSetRequest.ProtoReflect.Descriptor instead.
 func (*GetBallotSetRequest) Descriptor() ([]byte, []int) {
-	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{13}
+	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetBallotSetRequest) GetName() string {
@@ -970,7 +1043,7 @@ type TallyRoundRequest struct {
 
 func (x *TallyRoundRequest) Reset() {
 	*x = TallyRoundRequest{}
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[14]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -982,7 +1055,7 @@ func (x *TallyRoundRequest) String() string {
 func (*TallyRoundRequest) ProtoMessage() {}
 
 func (x *TallyRoundRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[14]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -995,7 +1068,7 @@ func (x *TallyRoundRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TallyRoundRequest.ProtoReflect.Descriptor instead.
 func (*TallyRoundRequest) Descriptor() ([]byte, []int) {
-	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{14}
+	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TallyRoundRequest) GetName() string {
@@ -1057,7 +1130,7 @@ type PublishRoundRequest struct {
 
 func (x *PublishRoundRequest) Reset() {
 	*x = PublishRoundRequest{}
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[15]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1069,7 +1142,7 @@ func (x *PublishRoundRequest) String() string {
 func (*PublishRoundRequest) ProtoMessage() {}
 
 func (x *PublishRoundRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[15]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1082,7 +1155,7 @@ func (x *PublishRoundRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PublishRoundRequest.ProtoReflect.Descriptor instead.
 func (*PublishRoundRequest) Descriptor() ([]byte, []int) {
-	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{15}
+	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *PublishRoundRequest) GetName() string {
@@ -1124,7 +1197,7 @@ type GetResultRequest struct {
 
 func (x *GetResultRequest) Reset() {
 	*x = GetResultRequest{}
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[16]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1136,7 +1209,7 @@ func (x *GetResultRequest) String() string {
 func (*GetResultRequest) ProtoMessage() {}
 
 func (x *GetResultRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[16]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1149,7 +1222,7 @@ func (x *GetResultRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetResultRequest.ProtoReflect.Descriptor instead.
 func (*GetResultRequest) Descriptor() ([]byte, []int) {
-	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{16}
+	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *GetResultRequest) GetName() string {
@@ -1176,7 +1249,7 @@ type ListResultsRequest struct {
 
 func (x *ListResultsRequest) Reset() {
 	*x = ListResultsRequest{}
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[17]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1261,7 @@ func (x *ListResultsRequest) String() string {
 func (*ListResultsRequest) ProtoMessage() {}
 
 func (x *ListResultsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[17]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1274,7 @@ func (x *ListResultsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResultsRequest.ProtoReflect.Descriptor instead.
 func (*ListResultsRequest) Descriptor() ([]byte, []int) {
-	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{17}
+	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ListResultsRequest) GetParent() string {
@@ -1245,7 +1318,7 @@ type ListResultsResponse struct {
 
 func (x *ListResultsResponse) Reset() {
 	*x = ListResultsResponse{}
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[18]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1257,7 +1330,7 @@ func (x *ListResultsResponse) String() string {
 func (*ListResultsResponse) ProtoMessage() {}
 
 func (x *ListResultsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[18]
+	mi := &file_duban_evaluation_v1_evaluation_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1270,7 +1343,7 @@ func (x *ListResultsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListResultsResponse.ProtoReflect.Descriptor instead.
 func (*ListResultsResponse) Descriptor() ([]byte, []int) {
-	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{18}
+	return file_duban_evaluation_v1_evaluation_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ListResultsResponse) GetResults() []*Result {
@@ -1353,6 +1426,12 @@ const file_duban_evaluation_v1_evaluation_proto_rawDesc = "" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
+	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xba\x01\n" +
+	"\x10VoidRoundRequest\x12;\n" +
+	"\x04name\x18\x01 \x01(\tB'\xbaH$r\"2 ^rounds/[a-z0-9][a-z0-9-]{0,62}$R\x04name\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04etag\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12#\n" +
 	"\rvalidate_only\x18\x04 \x01(\bR\fvalidateOnly\"\xab\x01\n" +
 	"\x13GetBallotSetRequest\x12E\n" +
 	"\x04name\x18\x01 \x01(\tB1\xbaH.r,2*^rounds/[a-z0-9][a-z0-9-]{0,62}/ballotSet$R\x04name\x12$\n" +
@@ -1383,7 +1462,7 @@ const file_duban_evaluation_v1_evaluation_proto_rawDesc = "" +
 	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"t\n" +
 	"\x13ListResultsResponse\x125\n" +
 	"\aresults\x18\x01 \x03(\v2\x1b.duban.evaluation.v1.ResultR\aresults\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\x94\x10\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xa4\x11\n" +
 	"\x11EvaluationService\x12\xa3\x01\n" +
 	"\x15ListEvaluationSchemes\x121.duban.evaluation.v1.ListEvaluationSchemesRequest\x1a2.duban.evaluation.v1.ListEvaluationSchemesResponse\"#\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02\x17\x12\x15/v1/evaluationSchemes\x12\x9b\x01\n" +
 	"\x13GetEvaluationScheme\x12/.duban.evaluation.v1.GetEvaluationSchemeRequest\x1a%.duban.evaluation.v1.EvaluationScheme\",\x8a\xb2\x19\x02\x18\x03\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{name=evaluationSchemes/*}\x12\x86\x01\n" +
@@ -1399,7 +1478,8 @@ const file_duban_evaluation_v1_evaluation_proto_rawDesc = "" +
 	"\n" +
 	"CastBallot\x12&.duban.evaluation.v1.CastBallotRequest\x1a'.duban.evaluation.v1.CastBallotResponse\"@\x8a\xb2\x19\x14\b\x012\x10ballots.appended\x82\xd3\xe4\x93\x02\":\x01*\"\x1d/v1/{parent=rounds/*}/ballots\x12\x90\x01\n" +
 	"\n" +
-	"CloseRound\x12&.duban.evaluation.v1.CloseRoundRequest\x1a\x1a.duban.evaluation.v1.Round\">\x8a\xb2\x19\x16\x12\x02\a\x05\x18\x01(\x012\fround.closed\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/{name=rounds/*}:close\x12\x85\x01\n" +
+	"CloseRound\x12&.duban.evaluation.v1.CloseRoundRequest\x1a\x1a.duban.evaluation.v1.Round\">\x8a\xb2\x19\x16\x12\x02\a\x05\x18\x01(\x012\fround.closed\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/{name=rounds/*}:close\x12\x8d\x01\n" +
+	"\tVoidRound\x12%.duban.evaluation.v1.VoidRoundRequest\x1a\x1a.duban.evaluation.v1.Round\"=\x8a\xb2\x19\x16\x12\x02\x04\x05\x18\x01(\x012\fround.voided\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/{name=rounds/*}:void\x12\x85\x01\n" +
 	"\fGetBallotSet\x12(.duban.evaluation.v1.GetBallotSetRequest\x1a\x1e.duban.evaluation.v1.BallotSet\"+\x8a\xb2\x19\x02\b\x01\x82\xd3\xe4\x93\x02\x1f\x12\x1d/v1/{name=rounds/*/ballotSet}\x12\x91\x01\n" +
 	"\n" +
 	"TallyRound\x12&.duban.evaluation.v1.TallyRoundRequest\x1a\x1a.duban.evaluation.v1.Round\"?\x8a\xb2\x19\x17\x12\x02\a\x05\x18\x01(\x012\rround.tallied\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/{name=rounds/*}:tally\x12\x9b\x01\n" +
@@ -1419,7 +1499,7 @@ func file_duban_evaluation_v1_evaluation_proto_rawDescGZIP() []byte {
 	return file_duban_evaluation_v1_evaluation_proto_rawDescData
 }
 
-var file_duban_evaluation_v1_evaluation_proto_msgTypes = make([]protoimpl.MessageInfo, 19)
+var file_duban_evaluation_v1_evaluation_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_duban_evaluation_v1_evaluation_proto_goTypes = []any{
 	(*ListEvaluationSchemesRequest)(nil),  // 0: duban.evaluation.v1.ListEvaluationSchemesRequest
 	(*ListEvaluationSchemesResponse)(nil), // 1: duban.evaluation.v1.ListEvaluationSchemesResponse
@@ -1434,29 +1514,30 @@ var file_duban_evaluation_v1_evaluation_proto_goTypes = []any{
 	(*CastBallotRequest)(nil),             // 10: duban.evaluation.v1.CastBallotRequest
 	(*CastBallotResponse)(nil),            // 11: duban.evaluation.v1.CastBallotResponse
 	(*CloseRoundRequest)(nil),             // 12: duban.evaluation.v1.CloseRoundRequest
-	(*GetBallotSetRequest)(nil),           // 13: duban.evaluation.v1.GetBallotSetRequest
-	(*TallyRoundRequest)(nil),             // 14: duban.evaluation.v1.TallyRoundRequest
-	(*PublishRoundRequest)(nil),           // 15: duban.evaluation.v1.PublishRoundRequest
-	(*GetResultRequest)(nil),              // 16: duban.evaluation.v1.GetResultRequest
-	(*ListResultsRequest)(nil),            // 17: duban.evaluation.v1.ListResultsRequest
-	(*ListResultsResponse)(nil),           // 18: duban.evaluation.v1.ListResultsResponse
-	(*EvaluationScheme)(nil),              // 19: duban.evaluation.v1.EvaluationScheme
-	(*Round)(nil),                         // 20: duban.evaluation.v1.Round
-	(*Answer)(nil),                        // 21: duban.evaluation.v1.Answer
-	(*Measure)(nil),                       // 22: duban.evaluation.v1.Measure
-	(*Veto)(nil),                          // 23: duban.evaluation.v1.Veto
-	(*Result)(nil),                        // 24: duban.evaluation.v1.Result
-	(*BallotSet)(nil),                     // 25: duban.evaluation.v1.BallotSet
+	(*VoidRoundRequest)(nil),              // 13: duban.evaluation.v1.VoidRoundRequest
+	(*GetBallotSetRequest)(nil),           // 14: duban.evaluation.v1.GetBallotSetRequest
+	(*TallyRoundRequest)(nil),             // 15: duban.evaluation.v1.TallyRoundRequest
+	(*PublishRoundRequest)(nil),           // 16: duban.evaluation.v1.PublishRoundRequest
+	(*GetResultRequest)(nil),              // 17: duban.evaluation.v1.GetResultRequest
+	(*ListResultsRequest)(nil),            // 18: duban.evaluation.v1.ListResultsRequest
+	(*ListResultsResponse)(nil),           // 19: duban.evaluation.v1.ListResultsResponse
+	(*EvaluationScheme)(nil),              // 20: duban.evaluation.v1.EvaluationScheme
+	(*Round)(nil),                         // 21: duban.evaluation.v1.Round
+	(*Answer)(nil),                        // 22: duban.evaluation.v1.Answer
+	(*Measure)(nil),                       // 23: duban.evaluation.v1.Measure
+	(*Veto)(nil),                          // 24: duban.evaluation.v1.Veto
+	(*Result)(nil),                        // 25: duban.evaluation.v1.Result
+	(*BallotSet)(nil),                     // 26: duban.evaluation.v1.BallotSet
 }
 var file_duban_evaluation_v1_evaluation_proto_depIdxs = []int32{
-	19, // 0: duban.evaluation.v1.ListEvaluationSchemesResponse.evaluation_schemes:type_name -> duban.evaluation.v1.EvaluationScheme
-	20, // 1: duban.evaluation.v1.CreateRoundRequest.round:type_name -> duban.evaluation.v1.Round
-	20, // 2: duban.evaluation.v1.ListRoundsResponse.rounds:type_name -> duban.evaluation.v1.Round
-	20, // 3: duban.evaluation.v1.IssueCredentialsResponse.round:type_name -> duban.evaluation.v1.Round
-	21, // 4: duban.evaluation.v1.CastBallotRequest.answers:type_name -> duban.evaluation.v1.Answer
-	22, // 5: duban.evaluation.v1.TallyRoundRequest.measures:type_name -> duban.evaluation.v1.Measure
-	23, // 6: duban.evaluation.v1.TallyRoundRequest.vetoes:type_name -> duban.evaluation.v1.Veto
-	24, // 7: duban.evaluation.v1.ListResultsResponse.results:type_name -> duban.evaluation.v1.Result
+	20, // 0: duban.evaluation.v1.ListEvaluationSchemesResponse.evaluation_schemes:type_name -> duban.evaluation.v1.EvaluationScheme
+	21, // 1: duban.evaluation.v1.CreateRoundRequest.round:type_name -> duban.evaluation.v1.Round
+	21, // 2: duban.evaluation.v1.ListRoundsResponse.rounds:type_name -> duban.evaluation.v1.Round
+	21, // 3: duban.evaluation.v1.IssueCredentialsResponse.round:type_name -> duban.evaluation.v1.Round
+	22, // 4: duban.evaluation.v1.CastBallotRequest.answers:type_name -> duban.evaluation.v1.Answer
+	23, // 5: duban.evaluation.v1.TallyRoundRequest.measures:type_name -> duban.evaluation.v1.Measure
+	24, // 6: duban.evaluation.v1.TallyRoundRequest.vetoes:type_name -> duban.evaluation.v1.Veto
+	25, // 7: duban.evaluation.v1.ListResultsResponse.results:type_name -> duban.evaluation.v1.Result
 	0,  // 8: duban.evaluation.v1.EvaluationService.ListEvaluationSchemes:input_type -> duban.evaluation.v1.ListEvaluationSchemesRequest
 	2,  // 9: duban.evaluation.v1.EvaluationService.GetEvaluationScheme:input_type -> duban.evaluation.v1.GetEvaluationSchemeRequest
 	3,  // 10: duban.evaluation.v1.EvaluationService.CreateRound:input_type -> duban.evaluation.v1.CreateRoundRequest
@@ -1466,27 +1547,29 @@ var file_duban_evaluation_v1_evaluation_proto_depIdxs = []int32{
 	8,  // 14: duban.evaluation.v1.EvaluationService.IssueCredentials:input_type -> duban.evaluation.v1.IssueCredentialsRequest
 	10, // 15: duban.evaluation.v1.EvaluationService.CastBallot:input_type -> duban.evaluation.v1.CastBallotRequest
 	12, // 16: duban.evaluation.v1.EvaluationService.CloseRound:input_type -> duban.evaluation.v1.CloseRoundRequest
-	13, // 17: duban.evaluation.v1.EvaluationService.GetBallotSet:input_type -> duban.evaluation.v1.GetBallotSetRequest
-	14, // 18: duban.evaluation.v1.EvaluationService.TallyRound:input_type -> duban.evaluation.v1.TallyRoundRequest
-	15, // 19: duban.evaluation.v1.EvaluationService.PublishRound:input_type -> duban.evaluation.v1.PublishRoundRequest
-	16, // 20: duban.evaluation.v1.EvaluationService.GetResult:input_type -> duban.evaluation.v1.GetResultRequest
-	17, // 21: duban.evaluation.v1.EvaluationService.ListResults:input_type -> duban.evaluation.v1.ListResultsRequest
-	1,  // 22: duban.evaluation.v1.EvaluationService.ListEvaluationSchemes:output_type -> duban.evaluation.v1.ListEvaluationSchemesResponse
-	19, // 23: duban.evaluation.v1.EvaluationService.GetEvaluationScheme:output_type -> duban.evaluation.v1.EvaluationScheme
-	20, // 24: duban.evaluation.v1.EvaluationService.CreateRound:output_type -> duban.evaluation.v1.Round
-	20, // 25: duban.evaluation.v1.EvaluationService.GetRound:output_type -> duban.evaluation.v1.Round
-	6,  // 26: duban.evaluation.v1.EvaluationService.ListRounds:output_type -> duban.evaluation.v1.ListRoundsResponse
-	20, // 27: duban.evaluation.v1.EvaluationService.OpenRound:output_type -> duban.evaluation.v1.Round
-	9,  // 28: duban.evaluation.v1.EvaluationService.IssueCredentials:output_type -> duban.evaluation.v1.IssueCredentialsResponse
-	11, // 29: duban.evaluation.v1.EvaluationService.CastBallot:output_type -> duban.evaluation.v1.CastBallotResponse
-	20, // 30: duban.evaluation.v1.EvaluationService.CloseRound:output_type -> duban.evaluation.v1.Round
-	25, // 31: duban.evaluation.v1.EvaluationService.GetBallotSet:output_type -> duban.evaluation.v1.BallotSet
-	20, // 32: duban.evaluation.v1.EvaluationService.TallyRound:output_type -> duban.evaluation.v1.Round
-	20, // 33: duban.evaluation.v1.EvaluationService.PublishRound:output_type -> duban.evaluation.v1.Round
-	24, // 34: duban.evaluation.v1.EvaluationService.GetResult:output_type -> duban.evaluation.v1.Result
-	18, // 35: duban.evaluation.v1.EvaluationService.ListResults:output_type -> duban.evaluation.v1.ListResultsResponse
-	22, // [22:36] is the sub-list for method output_type
-	8,  // [8:22] is the sub-list for method input_type
+	13, // 17: duban.evaluation.v1.EvaluationService.VoidRound:input_type -> duban.evaluation.v1.VoidRoundRequest
+	14, // 18: duban.evaluation.v1.EvaluationService.GetBallotSet:input_type -> duban.evaluation.v1.GetBallotSetRequest
+	15, // 19: duban.evaluation.v1.EvaluationService.TallyRound:input_type -> duban.evaluation.v1.TallyRoundRequest
+	16, // 20: duban.evaluation.v1.EvaluationService.PublishRound:input_type -> duban.evaluation.v1.PublishRoundRequest
+	17, // 21: duban.evaluation.v1.EvaluationService.GetResult:input_type -> duban.evaluation.v1.GetResultRequest
+	18, // 22: duban.evaluation.v1.EvaluationService.ListResults:input_type -> duban.evaluation.v1.ListResultsRequest
+	1,  // 23: duban.evaluation.v1.EvaluationService.ListEvaluationSchemes:output_type -> duban.evaluation.v1.ListEvaluationSchemesResponse
+	20, // 24: duban.evaluation.v1.EvaluationService.GetEvaluationScheme:output_type -> duban.evaluation.v1.EvaluationScheme
+	21, // 25: duban.evaluation.v1.EvaluationService.CreateRound:output_type -> duban.evaluation.v1.Round
+	21, // 26: duban.evaluation.v1.EvaluationService.GetRound:output_type -> duban.evaluation.v1.Round
+	6,  // 27: duban.evaluation.v1.EvaluationService.ListRounds:output_type -> duban.evaluation.v1.ListRoundsResponse
+	21, // 28: duban.evaluation.v1.EvaluationService.OpenRound:output_type -> duban.evaluation.v1.Round
+	9,  // 29: duban.evaluation.v1.EvaluationService.IssueCredentials:output_type -> duban.evaluation.v1.IssueCredentialsResponse
+	11, // 30: duban.evaluation.v1.EvaluationService.CastBallot:output_type -> duban.evaluation.v1.CastBallotResponse
+	21, // 31: duban.evaluation.v1.EvaluationService.CloseRound:output_type -> duban.evaluation.v1.Round
+	21, // 32: duban.evaluation.v1.EvaluationService.VoidRound:output_type -> duban.evaluation.v1.Round
+	26, // 33: duban.evaluation.v1.EvaluationService.GetBallotSet:output_type -> duban.evaluation.v1.BallotSet
+	21, // 34: duban.evaluation.v1.EvaluationService.TallyRound:output_type -> duban.evaluation.v1.Round
+	21, // 35: duban.evaluation.v1.EvaluationService.PublishRound:output_type -> duban.evaluation.v1.Round
+	25, // 36: duban.evaluation.v1.EvaluationService.GetResult:output_type -> duban.evaluation.v1.Result
+	19, // 37: duban.evaluation.v1.EvaluationService.ListResults:output_type -> duban.evaluation.v1.ListResultsResponse
+	23, // [23:38] is the sub-list for method output_type
+	8,  // [8:23] is the sub-list for method input_type
 	8,  // [8:8] is the sub-list for extension type_name
 	8,  // [8:8] is the sub-list for extension extendee
 	0,  // [0:8] is the sub-list for field type_name
@@ -1505,7 +1588,7 @@ func file_duban_evaluation_v1_evaluation_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_evaluation_v1_evaluation_proto_rawDesc), len(file_duban_evaluation_v1_evaluation_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   19,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

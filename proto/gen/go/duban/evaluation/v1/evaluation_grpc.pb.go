@@ -30,6 +30,7 @@ const (
 	EvaluationService_IssueCredentials_FullMethodName      = "/duban.evaluation.v1.EvaluationService/IssueCredentials"
 	EvaluationService_CastBallot_FullMethodName            = "/duban.evaluation.v1.EvaluationService/CastBallot"
 	EvaluationService_CloseRound_FullMethodName            = "/duban.evaluation.v1.EvaluationService/CloseRound"
+	EvaluationService_VoidRound_FullMethodName             = "/duban.evaluation.v1.EvaluationService/VoidRound"
 	EvaluationService_GetBallotSet_FullMethodName          = "/duban.evaluation.v1.EvaluationService/GetBallotSet"
 	EvaluationService_TallyRound_FullMethodName            = "/duban.evaluation.v1.EvaluationService/TallyRound"
 	EvaluationService_PublishRound_FullMethodName          = "/duban.evaluation.v1.EvaluationService/PublishRound"
@@ -74,6 +75,9 @@ type EvaluationServiceClient interface {
 	// Closes a round (结束评议), once its window is over or every code issued is
 	// spent. Whatever could tie a code to a ballot is destroyed.
 	CloseRound(ctx context.Context, in *CloseRoundRequest, opts ...grpc.CallOption) (*Round, error)
+	// Voids a round (作废评议轮次) that was a mistake: a draft, or an open one of which no
+	// code was issued, which another voids than who opened it. It bars no other round.
+	VoidRound(ctx context.Context, in *VoidRoundRequest, opts ...grpc.CallOption) (*Round, error)
 	// Reads the receipts of all ballots of a closed round (选票公示), so that a rater
 	// can check that the own ballot is among them.
 	GetBallotSet(ctx context.Context, in *GetBallotSetRequest, opts ...grpc.CallOption) (*BallotSet, error)
@@ -189,6 +193,16 @@ func (c *evaluationServiceClient) CloseRound(ctx context.Context, in *CloseRound
 	return out, nil
 }
 
+func (c *evaluationServiceClient) VoidRound(ctx context.Context, in *VoidRoundRequest, opts ...grpc.CallOption) (*Round, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Round)
+	err := c.cc.Invoke(ctx, EvaluationService_VoidRound_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *evaluationServiceClient) GetBallotSet(ctx context.Context, in *GetBallotSetRequest, opts ...grpc.CallOption) (*BallotSet, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(BallotSet)
@@ -276,6 +290,9 @@ type EvaluationServiceServer interface {
 	// Closes a round (结束评议), once its window is over or every code issued is
 	// spent. Whatever could tie a code to a ballot is destroyed.
 	CloseRound(context.Context, *CloseRoundRequest) (*Round, error)
+	// Voids a round (作废评议轮次) that was a mistake: a draft, or an open one of which no
+	// code was issued, which another voids than who opened it. It bars no other round.
+	VoidRound(context.Context, *VoidRoundRequest) (*Round, error)
 	// Reads the receipts of all ballots of a closed round (选票公示), so that a rater
 	// can check that the own ballot is among them.
 	GetBallotSet(context.Context, *GetBallotSetRequest) (*BallotSet, error)
@@ -327,6 +344,9 @@ func (UnimplementedEvaluationServiceServer) CastBallot(context.Context, *CastBal
 }
 func (UnimplementedEvaluationServiceServer) CloseRound(context.Context, *CloseRoundRequest) (*Round, error) {
 	return nil, status.Error(codes.Unimplemented, "method CloseRound not implemented")
+}
+func (UnimplementedEvaluationServiceServer) VoidRound(context.Context, *VoidRoundRequest) (*Round, error) {
+	return nil, status.Error(codes.Unimplemented, "method VoidRound not implemented")
 }
 func (UnimplementedEvaluationServiceServer) GetBallotSet(context.Context, *GetBallotSetRequest) (*BallotSet, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetBallotSet not implemented")
@@ -526,6 +546,24 @@ func _EvaluationService_CloseRound_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _EvaluationService_VoidRound_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VoidRoundRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(EvaluationServiceServer).VoidRound(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: EvaluationService_VoidRound_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(EvaluationServiceServer).VoidRound(ctx, req.(*VoidRoundRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _EvaluationService_GetBallotSet_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(GetBallotSetRequest)
 	if err := dec(in); err != nil {
@@ -658,6 +696,10 @@ var EvaluationService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CloseRound",
 			Handler:    _EvaluationService_CloseRound_Handler,
+		},
+		{
+			MethodName: "VoidRound",
+			Handler:    _EvaluationService_VoidRound_Handler,
 		},
 		{
 			MethodName: "GetBallotSet",

@@ -75,6 +75,13 @@ const (
 	Reason_REASON_ROUND_PUBLISHER_INVOLVED Reason = 21
 	// 发码与截止、计票、公布分设
 	Reason_REASON_ROUND_ISSUER_INVOLVED Reason = 23
+	// The window begins before today, ends years ahead, or is too long: a mistyped year
+	// would keep the units from being rated by the scheme until then.
+	Reason_REASON_ROUND_WINDOW_OUTSIDE Reason = 24
+	// Somebody may have voted, or be about to.
+	Reason_REASON_ROUND_VOID_REFUSED Reason = 25
+	// 开放、作废分设
+	Reason_REASON_ROUND_OPENER_INVOLVED Reason = 26
 )
 
 // Enum value maps for Reason.
@@ -104,6 +111,9 @@ var (
 		22: "REASON_ROUND_FIGURE_PENDING",
 		21: "REASON_ROUND_PUBLISHER_INVOLVED",
 		23: "REASON_ROUND_ISSUER_INVOLVED",
+		24: "REASON_ROUND_WINDOW_OUTSIDE",
+		25: "REASON_ROUND_VOID_REFUSED",
+		26: "REASON_ROUND_OPENER_INVOLVED",
 	}
 	Reason_value = map[string]int32{
 		"REASON_UNSPECIFIED":                0,
@@ -130,6 +140,9 @@ var (
 		"REASON_ROUND_FIGURE_PENDING":       22,
 		"REASON_ROUND_PUBLISHER_INVOLVED":   21,
 		"REASON_ROUND_ISSUER_INVOLVED":      23,
+		"REASON_ROUND_WINDOW_OUTSIDE":       24,
+		"REASON_ROUND_VOID_REFUSED":         25,
+		"REASON_ROUND_OPENER_INVOLVED":      26,
 	}
 )
 
@@ -164,7 +177,7 @@ var File_duban_evaluation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xa6%\n" +
+	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xdb+\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
 	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1a\xb9\x01\x92\xb2\x19\xb4\x01\b\x05\x12d评议轮次目前为“{state}”，不能执行“{move}”操作，请重新读取评议轮次。\x1aJThe round is {state}, which does not allow \"{move}\": read the round again.\x12z\n" +
@@ -174,8 +187,8 @@ const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\x1bREASON_ROUND_OWNER_ARCHIVED\x10\x05\x1ac\x92\xb2\x19_\b\x05\x12-主办单位已撤并，不能组织评议。\x1a*The owner is archived and holds no rounds. \x01\x12\xde\x01\n" +
 	"\x1aREASON_ROUND_GROUP_INVALID\x10\x06\x1a\xbd\x01\x92\xb2\x19\xb8\x01\b\x01\x12Y评议主体必须是方案所列，且不得重复，票数合计不得超过 {limit}。\x1aYA group must be one of the scheme's, named once, with at most {limit} credentials in all.\x12\xd1\x01\n" +
 	"\x1bREASON_ROUND_WINDOW_INVALID\x10\a\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x01\x12Z投票起止日期无效：截止日期不得早于开始日期，也不得早于今天。\x1aJThe window is invalid: it must not end before it starts, nor before today.\x12y\n" +
-	"\x18REASON_ROUND_WINDOW_OVER\x10\b\x1a[\x92\xb2\x19W\b\x05\x12*投票期已过，请新建评议轮次。\x1a'The window is over: make another round.\x12\xd1\x01\n" +
-	"\x1bREASON_ROUND_WINDOW_RUNNING\x10\t\x1a\xaf\x01\x92\xb2\x19\xaa\x01\b\x05\x12N投票期未满且仍有未使用的投票码，请在投票期满后截止。\x1aVThe window is not over and codes are unspent: close the round when the window is over.\x12\xb2\x01\n" +
+	"\x18REASON_ROUND_WINDOW_OVER\x10\b\x1a[\x92\xb2\x19W\b\x05\x12*投票期已过，请新建评议轮次。\x1a'The window is over: make another round.\x12\x9d\x02\n" +
+	"\x1bREASON_ROUND_WINDOW_RUNNING\x10\t\x1a\xfb\x01\x92\xb2\x19\xf6\x01\b\x05\x12x投票期未满且仍有未使用的投票码，请在投票期满后截止；尚未发放投票码的，可以作废。\x1axThe window is not over and codes are unspent: close the round when the window is over, or void it if no code was issued.\x12\xb2\x01\n" +
 	"\x1bREASON_CREDENTIALS_TOO_MANY\x10\n" +
 	"\x1a\x90\x01\x92\xb2\x19\x8b\x01\b\x05\x12D该评议主体尚可发放 {left} 个投票码，请减少数量。\x1a?The group has {left} credentials left: issue no more than that. \x01\x12\xe0\x01\n" +
 	"!REASON_CREDENTIAL_ISSUER_INVOLVED\x10\v\x1a\xb8\x01\x92\xb2\x19\xb3\x01\b\x05\x12]被评单位的人员不得发放投票码，请由与被评单位无关的发码员发放。\x1aPNobody among the evaluated issues credentials: let a registrar who is not do so.\x12\x8b\x01\n" +
@@ -190,7 +203,10 @@ const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\x1fREASON_ROUND_EVALUATED_INVOLVED\x10\x14\x1a\xfc\x01\x92\xb2\x19\xf7\x01\b\x02\x12{被评单位及其下属的人员除投票外不得参与办理本轮评议，请由与被评单位无关的人员办理。\x1avWhoever belongs to a unit rated, or beneath one, does nothing in the round but vote: let somebody who does not run it.\x12\xe2\x01\n" +
 	"\x1bREASON_ROUND_FIGURE_PENDING\x10\x16\x1a\xc0\x01\x92\xb2\x19\xbb\x01\b\b\x12Z由系统统计的指标在截至时刻的数据尚未汇总完毕，请稍后再计票。\x1a[Not all that the measured figures count until the close is heard of yet: tally again later.\x12\xba\x01\n" +
 	"\x1fREASON_ROUND_PUBLISHER_INVOLVED\x10\x15\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x02\x12E计票人不得公布本人所计的结果，请由另一人公布。\x1aDWho tallied the round does not publish it: let another person do so.\x12\x80\x02\n" +
-	"\x1cREASON_ROUND_ISSUER_INVOLVED\x10\x17\x1a\xdd\x01\x92\xb2\x19\xd8\x01\b\x02\x12f发放本轮投票码的人不得提前截止本轮、计票或公布结果，请由另一人办理。\x1alWho issued codes of the round neither closes it early nor tallies or publishes it: let another person do so.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
+	"\x1cREASON_ROUND_ISSUER_INVOLVED\x10\x17\x1a\xdd\x01\x92\xb2\x19\xd8\x01\b\x02\x12f发放本轮投票码的人不得提前截止本轮、计票或公布结果，请由另一人办理。\x1alWho issued codes of the round neither closes it early nor tallies or publishes it: let another person do so.\x12\xe7\x02\n" +
+	"\x1bREASON_ROUND_WINDOW_OUTSIDE\x10\x18\x1a\xc5\x02\x92\xb2\x19\xc0\x02\b\x01\x12\x9c\x01投票期不得早于今天开始，不得晚于一年之后截止，最长 {limit} 天，请核对年份后改填；草稿有误的，请作废后新建。\x1a\x9c\x01A window begins no earlier than today, ends within a year and has at most {limit} days: check the year. If a draft has it, void that and make another round.\x12\xcc\x01\n" +
+	"\x19REASON_ROUND_VOID_REFUSED\x10\x19\x1a\xac\x01\x92\xb2\x19\xa7\x01\b\x05\x12H本轮已发放投票码，不能作废，请在投票期满后截止。\x1aYCodes of the round were issued, so it cannot be voided: close it when the window is over.\x12\xad\x01\n" +
+	"\x1cREASON_ROUND_OPENER_INVOLVED\x10\x1a\x1a\x8a\x01\x92\xb2\x19\x85\x01\b\x02\x12?开放本轮的人不得自行作废，请由另一人作废。\x1a@Who opened the round does not void it: let another person do so.BNZLgithub.com/duban-project/duban/proto/gen/go/duban/evaluation/v1;evaluationv1b\x06proto3"
 
 var (
 	file_duban_evaluation_v1_reason_proto_rawDescOnce sync.Once

@@ -92,6 +92,8 @@ const (
 	Round_STATE_TALLIED Round_State = 4
 	// 已公布: the units rated see theirs.
 	Round_STATE_PUBLISHED Round_State = 5
+	// 已作废: it was a mistake, and nobody has had a code of it.
+	Round_STATE_VOIDED Round_State = 6
 )
 
 // Enum value maps for Round_State.
@@ -103,6 +105,7 @@ var (
 		3: "STATE_CLOSED",
 		4: "STATE_TALLIED",
 		5: "STATE_PUBLISHED",
+		6: "STATE_VOIDED",
 	}
 	Round_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -111,6 +114,7 @@ var (
 		"STATE_CLOSED":      3,
 		"STATE_TALLIED":     4,
 		"STATE_PUBLISHED":   5,
+		"STATE_VOIDED":      6,
 	}
 )
 
@@ -252,7 +256,9 @@ type Round struct {
 	PublishedBy string `protobuf:"bytes,24,opt,name=published_by,json=publishedBy,proto3" json:"published_by,omitempty"`
 	// 发码人: who issued codes of it: they neither close it early nor tally or
 	// publish it.
-	Issuers       []string `protobuf:"bytes,25,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	Issuers []string `protobuf:"bytes,25,rep,name=issuers,proto3" json:"issuers,omitempty"`
+	// 开放人: who opened it: another voids it.
+	OpenedBy      string `protobuf:"bytes,26,opt,name=opened_by,json=openedBy,proto3" json:"opened_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -460,6 +466,13 @@ func (x *Round) GetIssuers() []string {
 		return x.Issuers
 	}
 	return nil
+}
+
+func (x *Round) GetOpenedBy() string {
+	if x != nil {
+		return x.OpenedBy
+	}
+	return ""
 }
 
 // A group of raters in a round.
@@ -1402,7 +1415,7 @@ var File_duban_evaluation_v1_round_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\f\n" +
+	"\x1fduban/evaluation/v1/round.proto\x12\x13duban.evaluation.v1\x1a\x1bbuf/validate/validate.proto\x1a duban/evaluation/v1/scheme.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x88\r\n" +
 	"\x05Round\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12!\n" +
 	"\x05owner\x18\x02 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x05owner\x120\n" +
@@ -1437,7 +1450,8 @@ const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\n" +
 	"tallied_by\x18\x17 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\ttalliedBy\x120\n" +
 	"\fpublished_by\x18\x18 \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\vpublishedBy\x12'\n" +
-	"\aissuers\x18\x19 \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\aissuers\"\xbb\x01\n" +
+	"\aissuers\x18\x19 \x03(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\aissuers\x12*\n" +
+	"\topened_by\x18\x1a \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\bopenedBy\"\xdc\x01\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\vSTATE_DRAFT\x10\x01\x1a\n" +
@@ -1448,7 +1462,8 @@ const file_duban_evaluation_v1_round_proto_rawDesc = "" +
 	"\fSTATE_CLOSED\x10\x03\x1a\n" +
 	"\x9a\xb2\x19\x06截止\x12 \n" +
 	"\rSTATE_TALLIED\x10\x04\x1a\r\x9a\xb2\x19\t已计票\x12\"\n" +
-	"\x0fSTATE_PUBLISHED\x10\x05\x1a\r\x9a\xb2\x19\t已公布B\x10\n" +
+	"\x0fSTATE_PUBLISHED\x10\x05\x1a\r\x9a\xb2\x19\t已公布\x12\x1f\n" +
+	"\fSTATE_VOIDED\x10\x06\x1a\r\x9a\xb2\x19\t已作废B\x10\n" +
 	"\x0e_average_milli\"\xa3\x01\n" +
 	"\n" +
 	"RaterGroup\x121\n" +
