@@ -49,7 +49,7 @@ var (
 	ErrProblemNotFiled             = fault.Of(rectificationv1.Reason_REASON_PROBLEM_LEDGER_NOT_FILED)
 	ErrProblemExtensionPending     = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EXTENSION_PENDING)
 	ErrProblemExtensionNone        = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EXTENSION_NONE)
-	ErrProblemSuperiorNone  = fault.Of(rectificationv1.Reason_REASON_PROBLEM_SUPERIOR_NONE)
+	ErrProblemSuperiorNone         = fault.Of(rectificationv1.Reason_REASON_PROBLEM_SUPERIOR_NONE)
 	ErrProblemExtensionPassed      = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EXTENSION_OVER)
 	ErrProblemExtensionsFull       = fault.Of(rectificationv1.Reason_REASON_PROBLEM_EXTENSIONS_FULL)
 	ErrInspectionIllegalMove       = fault.Of(rectificationv1.Reason_REASON_INSPECTION_ILLEGAL_MOVE)
