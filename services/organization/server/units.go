@@ -29,7 +29,7 @@ func (s *Service) CreateUnit(ctx context.Context, req *organizationv1.CreateUnit
 			return u, err
 		}
 		return u, s.unshared(tx, u, nil)
-	}, change.Before(s.past.CatchUpBelow))
+	}, change.CatchUp(), change.Before(s.past.CatchUpBelow))
 }
 
 // newUnit makes a unit beneath the parent that u names; an empty id gets a new
@@ -68,7 +68,7 @@ func (s *Service) unshared(tx *change.Tx, u *organizationv1.Unit, before []*orga
 	if len(u.GetCodes()) == 0 {
 		return nil
 	}
-	coded, err := s.coded(tx, nil)
+	coded, err := s.coded(tx)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (s *Service) UpdateUnit(ctx context.Context, req *organizationv1.UpdateUnit
 			return changed, err
 		}
 		return changed, fromAbove(tx, u, "unit.labels")
-	}, change.Before(s.past.CatchUpBelow))
+	}, change.CatchUp(), change.Before(s.past.CatchUpBelow))
 }
 
 func sameCode(a, b *organizationv1.Code) bool { return proto.Equal(a, b) }
