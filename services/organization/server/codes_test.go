@@ -113,6 +113,14 @@ func TestACodeIsSharedOnlyIfThatIsSaid(t *testing.T) {
 	taken("a change that says so", update("units/b", true, "uscc=1", "school=1"))
 	taken("another change of who has it", update("units/b", false, "school=1", "uscc=2"))
 	taken("one that says so", create(own, "d", city, true, "school=1"))
+	taken("in letters", create(own, "f", city, false, "school=s1"))
+	refused("in capitals", create(own, "g", city, false, "school=S1"), "unit.codes[0]", "units/f")
+	refused("in full width", create(own, "g", city, false, "uscc=9", "school=ｓ１"), "unit.codes[1]", "units/f")
+	for pair, field := range map[string]string{"school= s2": "unit.codes[1].value", "school=s2\u3000": "unit.codes[1].value", "school=Ｓ３": "unit.codes[1]"} {
+		if f := fault.As(create(own, "g", city, false, "school=s3", pair)); f == nil || f.Reason != "FIELDS_INVALID" || f.Fields[0].Path != field {
+			t.Errorf("%q: %v", pair, f)
+		}
+	}
 	is(s.Organization(s.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: "units/hidden"}))
 	is(s.Organization(s.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: "units/b"}))
 	taken("of who is no more", create(own, "e", city, false, "uscc=2"))

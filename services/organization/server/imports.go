@@ -122,6 +122,9 @@ func (s *Service) importAgain(tx *change.Tx, u *organizationv1.Unit, row organiz
 	if verdict != organizationv1.ImportUnitsResponse_VERDICT_UPDATED {
 		return verdict, err
 	}
+	if err := distinct(said.GetCodes()); err != nil {
+		return organizationv1.ImportUnitsResponse_VERDICT_REJECTED, err
+	}
 	_, err = s.units.PutAs(tx, "unit.updated", said)
 	return verdict, err
 }
