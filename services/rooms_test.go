@@ -98,6 +98,8 @@ var rules = []struct {
 	// It keeps secrets and knows nothing else.
 	{"complaint/envelope", []string{std}},
 	{"complaint/recheck", append(rooms("store"), std, pb, proto)},
+	// Codes that look alike are one.
+	{"organization", append(rooms("fault", "lifecycle", "calendar"), std, pb, proto, "golang.org/x/text/unicode/norm")},
 	// Its rules are those of logs; it pushes through the API alone.
 	{"federation", append(rooms("calendar", "fault", "lifecycle", "feed"), std, pb, proto, tlog, "filippo.io/edwards25519", "github.com/transparency-dev/formats/")},
 	{"federation/recovery", append(rooms("durable", "fault", "feed", "store"), std, pb, grpc, proto, tlog, root+"federation")},

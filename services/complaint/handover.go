@@ -38,8 +38,8 @@ func works(b Bench, c *complaintv1.Complaint, who string) bool {
 // Heir returns the desk at which a vacant case, given with its content, is taken
 // over (接办): an open one at its own; a sealed one at its own while an officer is left
 // there who may hear it, else at the nearest above, by the rule of Desk. It is "" if
-// the case is not vacant, or if nobody is left: then a new officer must be granted the
-// role.
+// the case is not vacant, or if nobody is left: then an officer must be granted the role,
+// or the role of who is responsible be ended.
 func Heir(b Bench, c *complaintv1.Complaint) string {
 	switch {
 	case !Vacant(b, c):
@@ -55,17 +55,24 @@ func Heir(b Bench, c *complaintv1.Complaint) string {
 	return desks[i]
 }
 
-// succession are the desks that may inherit c, in turn. If who is responsible came to
-// have a part in it, or left every post and was granted the role all the same, those
-// above come before its own, so that whoever enters posts gives it to nobody beside them,
-// and a superior sees it.
+// succession are the desks that may inherit c, in turn. While who is responsible is granted
+// the role at their desk, and came to have a part in the case or left every post (离任), those
+// above alone: whoever enters posts, of whomever, gives it to nobody beside them, and a superior
+// sees it. Once another administrator has ended that role their own desk inherits, last if
+// there is a part in it.
 func succession(b Bench, c *complaintv1.Complaint) []string {
-	path := b.Path(c.GetDesk(), now)
-	left := slices.Contains(b.Departed(c.GetDesk(), accessv1.Role_ROLE_COMPLAINT_OFFICER), c.GetResponsible())
-	if len(path) > 1 && (left || Involved(b, c, c.GetResponsible())) {
+	const officer = accessv1.Role_ROLE_COMPLAINT_OFFICER
+	path, who := b.Path(c.GetDesk(), now), c.GetResponsible()
+	switch {
+	case len(path) == 0 || who == "": // what nobody accepted is at its own desk anybody's
+		return path
+	case slices.Contains(slices.Concat(b.Holders(c.GetDesk(), officer), b.Departed(c.GetDesk(), officer)), who):
+		return path[1:]
+	case Involved(b, c, who):
 		return append(slices.Clone(path[1:]), path[0])
+	default:
+		return path
 	}
-	return path
 }
 
 // TakeOver makes who takes c over responsible for it, at the desk that inherits

@@ -35,7 +35,9 @@ func TestWhoInheritsACase(t *testing.T) {
 		{"the accused", []seat{{spy, 1}, {above, 0}}, nil, gone, spy, ""},
 		{"a subordinate of the accused", []seat{{under, 1}, {above, 0}}, nil, gone, under, ""},
 		{"the accused, from above", []seat{{spy, 0}, {above, 0}}, nil, gone, spy, ""},
-		{"who is responsible came to have a part in it", []seat{{gone, 1}, {gone, 3}, {a, 1}}, nil, gone, a, "units/1"},
+		{"who is responsible came to have a part in it", []seat{{gone, 1}, {gone, 3}, {a, 1}}, nil, gone, a, ""},
+		{"who is responsible came to have a part in it, and the role was ended", []seat{{gone, 3}, {a, 1}}, nil, gone, a, "units/1"},
+		{"the same, and not above", []seat{{gone, 3}, {a, 1}, {above, 0}}, nil, gone, a, ""},
 		{"who is responsible came to have a part in it, and not above", []seat{{gone, 1}, {gone, 3}, {a, 1}, {above, 0}}, nil, gone, a, ""},
 		{"above, when who is responsible came to have a part in it", []seat{{gone, 1}, {gone, 3}, {a, 1}, {above, 0}}, nil, gone, above, "units/0"},
 		{"the desk is led by who leads the accused", []seat{{a, 1}, {above, 0}}, []seat{{"units/0/members/h", 1}, {"units/0/members/h", 2}}, gone, a, ""},
@@ -134,22 +136,33 @@ func TestAnOpenCaseIsTakenOverAtItsDesk(t *testing.T) {
 	}
 }
 
-// Whoever enters posts gives the case of who left every post to nobody beside them while
-// somebody above is there.
+// Whoever enters posts gives the case of who left every post to nobody beside them, not by
+// ending the posts of all above as well: only once another has ended the role. What nobody
+// accepted is anybody's at its desk, and goes upward from one whose officers all left.
 func TestACaseOfWhoLeftEveryPostGoesUpward(t *testing.T) {
 	const gone, beside, above = "units/1/members/gone", "units/1/members/beside", "units/0/members/above"
 	for name, x := range map[string]struct {
 		officers, departed []seat
-		desk               string
+		by, desk           string
 	}{
-		"who left, and one above":     {[]seat{{beside, 1}, {above, 0}}, []seat{{gone, 1}}, "units/0"},
-		"who left, and nobody above":  {[]seat{{beside, 1}}, []seat{{gone, 1}}, "units/1"},
-		"whose role was taken away":   {[]seat{{beside, 1}, {above, 0}}, nil, "units/1"},
-		"beside one who left as well": {[]seat{{beside, 1}, {above, 0}}, []seat{{"units/1/members/other", 1}}, "units/1"},
+		"who left, and one above":          {[]seat{{beside, 1}, {above, 0}}, []seat{{gone, 1}}, gone, "units/0"},
+		"who left, and nobody above":       {[]seat{{beside, 1}}, []seat{{gone, 1}}, gone, ""},
+		"who left, and so did those above": {[]seat{{beside, 1}}, []seat{{gone, 1}, {above, 0}}, gone, ""},
+		"whose role was taken away":        {[]seat{{beside, 1}, {above, 0}}, nil, gone, "units/1"},
+		"the same, while those above left": {[]seat{{beside, 1}}, []seat{{above, 0}}, gone, "units/1"},
+		"beside one who left as well":      {[]seat{{beside, 1}, {above, 0}}, []seat{{"units/1/members/other", 1}}, gone, "units/1"},
+		"nobody accepted it, and one left": {[]seat{{beside, 1}, {above, 0}}, []seat{{gone, 1}}, "", ""},
+		"nobody accepted it, and all left": {[]seat{{above, 0}}, []seat{{gone, 1}, {beside, 1}}, "", "units/0"},
+		"the same, and so did those above": {nil, []seat{{gone, 1}, {above, 0}}, "", ""},
 	} {
-		if desk := complaint.Heir(world{parents: []int{-1, 0, 1}, officers: x.officers, departed: x.departed}, vacated(gone)); desk != x.desk {
+		if desk := complaint.Heir(world{parents: []int{-1, 0, 1}, officers: x.officers, departed: x.departed}, vacated(x.by)); desk != x.desk {
 			t.Errorf("%s: it is taken over at %q, want %q", name, desk, x.desk)
 		}
+	}
+	topmost := vacated(gone)
+	topmost.Unit, topmost.Desk = "units/1", "units/0"
+	if desk := complaint.Heir(world{parents: []int{-1, 0}, officers: []seat{{above, 0}}, departed: []seat{{gone, 0}}}, topmost); desk != "" {
+		t.Errorf("at the topmost desk: it is taken over at %q", desk)
 	}
 }
 

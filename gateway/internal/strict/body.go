@@ -30,7 +30,7 @@ func Body(m route.Match, body []byte, maxDepth int) ([]byte, []protoreflect.Fiel
 	if err := shape(body, within(m.Route), maxDepth); err != nil {
 		return nil, nil, err
 	}
-	r := reader{body: body, dec: json.NewDecoder(bytes.NewReader(body)), bound: jsonNames(m), tellings: map[protoreflect.FullName]*telling{}}
+	r := reader{route: m.Route, body: body, dec: json.NewDecoder(bytes.NewReader(body)), bound: jsonNames(m), tellings: map[protoreflect.FullName]*telling{}}
 	r.dec.UseNumber()
 	set, err := r.root(m.Route)
 	if err != nil {
@@ -53,6 +53,7 @@ func jsonNames(m route.Match) map[string]string {
 
 // reader walks over one body, which is known to be JSON.
 type reader struct {
+	route *route.Route
 	body  []byte
 	dec   *json.Decoder
 	bound map[string]string
@@ -109,11 +110,24 @@ func within(rt *route.Route) string {
 func (r *reader) misplaced(input protoreflect.MessageDescriptor, set []protoreflect.FieldDescriptor, path string) {
 	for _, f := range set {
 		if input.Fields().ByName(f.Name()) != nil && behaves(f, annotations.FieldBehavior_OUTPUT_ONLY) {
-			r.tell(join(path, f.JSONName()), "query", problem.Text{
-				Zh: "应作为查询参数给出：?" + f.JSONName() + "=…", En: "must be given in the query, as ?" + f.JSONName() + "=…",
-			})
+			r.tell(join(path, f.JSONName()), "query", inQuery(f))
 		}
 	}
+}
+
+// unknown tells of a member that a message at path has no field for: if it stands directly in
+// the body, and the call takes a parameter of that name, that it belongs in the query.
+func (r *reader) unknown(path, name string) {
+	f := route.Named(r.route.Input(), name)
+	if path != within(r.route) || f == nil || structured(f) || (&query{route: r.route}).elsewhere(string(f.Name())) {
+		r.tell(join(path, name), "unknown", unknownField)
+		return
+	}
+	r.tell(join(path, name), "query", inQuery(f))
+}
+
+func inQuery(f protoreflect.FieldDescriptor) problem.Text {
+	return problem.Text{Zh: "应作为查询参数给出：?" + f.JSONName() + "=…", En: "must be given in the query, as ?" + f.JSONName() + "=…"}
 }
 
 // unreadable wraps what cannot happen to a body that passed shape.
@@ -142,7 +156,7 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 		f := route.Named(message, name)
 		switch {
 		case f == nil:
-			r.tell(at, "unknown", unknownField)
+			r.unknown(path, name)
 		case slices.Contains(set, f):
 			r.tell(at, "duplicate", duplicateField)
 		default:

@@ -78,6 +78,25 @@ func TestMaskLeavesOutWhatNoClientWrites(t *testing.T) {
 	}
 }
 
+// What a call takes in the query is said to belong there, directly in the body alone; what
+// the path or the body itself is named is no parameter.
+func TestParametersThatTheBodyHasNoFieldForAreSaidToBeOfTheQuery(t *testing.T) {
+	const body = `{"unitId":"a","share_codes":true,"unit":{},"requestId":"r","nowhere":1,"codes":[{"unitId":"b"}]}`
+	_, _, err := Body(table(t).Find("POST", "/v1/units"), []byte(body), 64)
+	var refused *problem.Problem
+	if !errors.As(err, &refused) {
+		t.Fatalf("it passes: %v", err)
+	}
+	var paths []string
+	for _, f := range refused.Fields {
+		paths = append(paths, f.Path+" "+f.Rule)
+	}
+	want := []string{"unit.unitId query", "unit.share_codes query", "unit.unit unknown", "unit.requestId query", "unit.nowhere unknown", "unit.codes[0].unitId unknown"}
+	if diff := cmp.Diff(want, paths); diff != "" {
+		t.Errorf("refused (-want +got):\n%s", diff)
+	}
+}
+
 // What a campaign tells of its template is no way to name one.
 func TestParametersInTheBodyAreRefused(t *testing.T) {
 	const body = `{"owner":"units/a","template":"campaignTemplates/x","year":2026,"state":"STATE_DRAFT"}`

@@ -67,6 +67,24 @@ func TestACaseOfWhoLeftEveryPostGoesUpward(t *testing.T) {
 	}
 }
 
+// Nor does one administrator by ending the posts of the officer and of all above for a moment:
+// whoever is beside them finds nothing, and who had the case has it once the posts are back.
+func TestEndingThePostsOfAllAboveGivesNobodyBesideTheCase(t *testing.T) {
+	p := newPlace(t)
+	beside := p.Person(p.district, officer)
+	p.CatchUp()
+	name := p.report()
+	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: name}))
+	for _, who := range []suitetest.Person{p.officer, p.cityOfficer} {
+		p.post(who, p.until("2026-02-08"))
+	}
+	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(beside.Key).TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: name}))
+	for _, who := range []suitetest.Person{p.officer, p.cityOfficer} {
+		p.post(who, serves(p.district))
+	}
+	p.opens(p.officer, name)
+}
+
 // A desk whose officers have left every post hears nothing more, and what waits there
 // unaccepted goes where somebody is; who works on an open case is succeeded at the desk.
 func TestADeskOfThoseWhoLeftEveryPostIsEmpty(t *testing.T) {

@@ -19,23 +19,46 @@ var working = []accessv1.Role{
 // DormantSince returns the first day, YYYY-MM-DD, on which a role gives no right because
 // who holds it, and has these posts, left the last of them (离任), or "" while it gives one
 // today. Posts decide of working roles alone, and of nobody who has none entered, as no
-// machine has: a post that is yet to begin keeps the role.
-func DormantSince(role accessv1.Role, posts []*organizationv1.Post, today string) string {
+// machine has: a post that is yet to begin keeps the role, and one at a unit that was archived,
+// or merged into one that was, is over. Whoever served where it was merged goes on: a merger
+// stops nobody's work elsewhere, though in office they are at the heir by a post of then alone.
+func (d *Directory) DormantSince(role accessv1.Role, posts []*organizationv1.Post, today string) string {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.dormantSince(role, posts, today)
+}
+
+func (d *Directory) dormantSince(role accessv1.Role, posts []*organizationv1.Post, today string) (since string) {
 	if !slices.Contains(working, role) {
 		return ""
 	}
-	last := ""
 	for _, p := range posts {
-		if p.GetEndDate() == "" || today <= p.GetEndDate() {
+		over := d.closed(p.GetUnit())
+		if end, err := calendar.ParseDate(p.GetEndDate()); err == nil && (over == "" || p.GetEndDate() < over) {
+			over = end.AddDays(1).String()
+		}
+		if over == "" || today < over {
 			return ""
 		}
-		last = max(last, p.GetEndDate())
+		since = max(since, over)
 	}
-	end, err := calendar.ParseDate(last)
-	if err != nil { // nobody has a post
+	return since
+}
+
+// closed returns the day on which the unit was archived, or what it was merged into, or "".
+func (d *Directory) closed(name string) string {
+	u := d.units[name]
+	for u != nil && u.now().GetState() == organizationv1.Unit_STATE_MERGED {
+		u = d.units[u.now().GetParent()]
+	}
+	if u == nil {
 		return ""
 	}
-	return end.AddDays(1).String()
+	gone := slices.IndexFunc(u.versions, func(v version) bool { return v.is.GetState() == organizationv1.Unit_STATE_ARCHIVED })
+	if gone < 0 {
+		return ""
+	}
+	return calendar.On(u.versions[gone].since).String()
 }
 
 // Grants implements authz.Tree, by the posts of today. The answer MUST NOT be changed.
@@ -49,7 +72,7 @@ func (d *Directory) Grants(principal string) []authz.Grant {
 // marked are the grants of the principal, with those marked that are dormant on a day.
 func (d *Directory) marked(principal, day string) []authz.Grant {
 	held, posts := d.grants[principal], d.posts[principal]
-	dormant := func(g authz.Grant) bool { return DormantSince(g.Role, posts, day) != "" }
+	dormant := func(g authz.Grant) bool { return d.dormantSince(g.Role, posts, day) != "" }
 	if !slices.ContainsFunc(held, dormant) {
 		return held
 	}

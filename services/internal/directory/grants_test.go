@@ -27,11 +27,25 @@ func TestARoleOfTheWorkSleepsOnceEveryPostIsOver(t *testing.T) {
 		"later":                  {[]*organizationv1.Post{past, ends}, "2027-03-01", "2026-03-01"},
 		"still somewhere":        {[]*organizationv1.Post{past, still}, "2026-03-01", ""},
 		"yet to begin somewhere": {[]*organizationv1.Post{past, comes}, "2026-03-01", ""},
+		"at an archived unit":    {[]*organizationv1.Post{{Unit: "units/closed"}, past}, "2026-03-04", "2026-03-04"},
+		"the day before that":    {[]*organizationv1.Post{{Unit: "units/closed"}, past}, "2026-03-03", ""},
+		"over before that":       {[]*organizationv1.Post{{Unit: "units/closed", EndDate: "2026-02-28"}}, "2026-03-04", "2026-03-01"},
+		"over after that":        {[]*organizationv1.Post{{Unit: "units/closed", EndDate: "2026-03-31"}}, "2026-03-04", "2026-03-04"},
+		"merged, then archived":  {[]*organizationv1.Post{{Unit: "units/first"}}, "2026-03-04", "2026-03-04"},
+		"merged into one in use": {[]*organizationv1.Post{{Unit: "units/merged"}}, "2026-03-04", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d, today := filled(t), "2026-01-01"
 			d.Today = func() string { return today }
 			run := []*feedv1.Entry{entry(t, 6, &organizationv1.Member{Name: who, Posts: c.posts})}
+			for _, u := range []*organizationv1.Unit{
+				{Name: "units/closed", Parent: "units/p", State: organizationv1.Unit_STATE_ACTIVE},
+				{Name: "units/first", Parent: "units/closed", State: organizationv1.Unit_STATE_MERGED},
+				{Name: "units/merged", Parent: "units/c2", State: organizationv1.Unit_STATE_MERGED},
+				{Name: "units/closed", Parent: "units/p", State: organizationv1.Unit_STATE_ARCHIVED},
+			} {
+				run = append(run, entry(t, 62, u))
+			}
 			roles := []accessv1.Role{
 				accessv1.Role_ROLE_HEAD, accessv1.Role_ROLE_LEADER, accessv1.Role_ROLE_CLERK, accessv1.Role_ROLE_SUPERVISOR,
 				accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CUSTODIAN, accessv1.Role_ROLE_REGISTRAR,
@@ -57,7 +71,7 @@ func TestARoleOfTheWorkSleepsOnceEveryPostIsOver(t *testing.T) {
 				if got := slices.Contains(d.Departed("units/d", role), who); got != sleeps {
 					t.Errorf("%v is that of one who left: %v", role, got)
 				}
-				if since := DormantSince(role, c.posts, c.day); since != c.since && work || since != "" && !work {
+				if since := d.DormantSince(role, c.posts, c.day); since != c.since && work || since != "" && !work {
 					t.Errorf("%v is dormant since %q, want %q", role, since, c.since)
 				}
 			}

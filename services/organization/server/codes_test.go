@@ -1,13 +1,17 @@
 package server_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/internal/directory"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
@@ -109,7 +113,71 @@ func TestACodeIsSharedOnlyIfThatIsSaid(t *testing.T) {
 	taken("a change that says so", update("units/b", true, "uscc=1", "school=1"))
 	taken("another change of who has it", update("units/b", false, "school=1", "uscc=2"))
 	taken("one that says so", create(own, "d", city, true, "school=1"))
+	taken("in letters", create(own, "f", city, false, "school=s1"))
+	refused("in capitals", create(own, "g", city, false, "school=S1"), "unit.codes[0]", "units/f")
+	refused("in full width", create(own, "g", city, false, "uscc=9", "school=ｓ１"), "unit.codes[1]", "units/f")
+	for pair, field := range map[string]string{"school= s2": "unit.codes[1].value", "school=s2\u3000": "unit.codes[1].value", "school=Ｓ３": "unit.codes[1]"} {
+		if f := fault.As(create(own, "g", city, false, "school=s3", pair)); f == nil || f.Reason != "FIELDS_INVALID" || f.Fields[0].Path != field {
+			t.Errorf("%q: %v", pair, f)
+		}
+	}
 	is(s.Organization(s.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: "units/hidden"}))
 	is(s.Organization(s.SystemAdmin).ArchiveUnit(t.Context(), &organizationv1.ArchiveUnitRequest{Name: "units/b"}))
 	taken("of who is no more", create(own, "e", city, false, "uscc=2"))
+}
+
+// still is organization's feed as it stands at a size, after which nothing is read: so it
+// looks to changes that are made together.
+type still struct {
+	feedv1.FeedServiceClient
+	size uint64
+}
+
+func (f still) GetCheckpoint(ctx context.Context, req *feedv1.GetCheckpointRequest, o ...grpc.CallOption) (*feedv1.Checkpoint, error) {
+	c, err := f.FeedServiceClient.GetCheckpoint(ctx, req, o...)
+	if req.GetName() == "feeds/organization" && c.GetSize() > f.size {
+		c.Size = f.size
+	}
+	return c, err
+}
+
+func (f still) ListRecords(ctx context.Context, req *feedv1.ListRecordsRequest, o ...grpc.CallOption) (*feedv1.ListRecordsResponse, error) {
+	if req.GetParent() == "feeds/organization" && req.GetStart() >= f.size {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	return f.FeedServiceClient.ListRecords(ctx, req, o...)
+}
+
+// A unit that the tree has yet to hear of is seen by whoever sees what it lies beneath, and
+// by nobody else.
+func TestACodeOfAUnitOfAMomentAgoIsRefused(t *testing.T) {
+	s := suitetest.Run(t)
+	city, far := s.Unit("city", s.Root, organizationv1.Unit_KIND_CITY), s.Unit("far", s.Root, organizationv1.Unit_KIND_CITY)
+	own, root := s.Organization(s.Person(city, accessv1.Role_ROLE_SYSTEM_ADMIN).Key), s.Organization(s.SystemAdmin)
+	s.CatchUp()
+	tree := s.Of("organization").Process.Tree.(*directory.Directory)
+	size := tree.Position() + 1
+	tree.Turn(func(heard feedv1.FeedServiceClient) feedv1.FeedServiceClient { return still{heard, size} })
+	s.Unit("last", s.Root, organizationv1.Unit_KIND_CITY) // the answer to a call that was made before
+	create := func(by organizationv1.OrganizationServiceClient, id, parent string) error {
+		_, err := by.CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{UnitId: id, Unit: &organizationv1.Unit{
+			DisplayName: "演示小学", Parent: parent, Kind: organizationv1.Unit_KIND_SCHOOL, Codes: []*organizationv1.Code{{Scheme: "school", Value: "1"}},
+		}})
+		return err
+	}
+	for _, c := range []struct {
+		by         organizationv1.OrganizationServiceClient
+		id, parent string
+		unit       string
+	}{{root, "a", far, ""}, {own, "b", city, ""}, {own, "c", city, "units/b"}, {root, "d", city, "units/a"}} {
+		err := create(c.by, c.id, c.parent)
+		f := fault.As(err)
+		if c.unit == "" && err != nil || c.unit != "" && (f == nil || f.Facts["unit"] != c.unit) {
+			t.Errorf("%s: %v, want %q", c.id, err, c.unit)
+		}
+	}
+	if tree.Unit("units/b") != nil {
+		t.Error("the tree knows what it has not heard of")
+	}
 }

@@ -49,11 +49,7 @@ func (s *Service) warn(tx *change.Tx, rows []organization.Row, answers []*organi
 	if !slices.ContainsFunc(rows, func(r organization.Row) bool { return len(r.Unit.GetCodes()) > 0 }) {
 		return nil
 	}
-	added := map[string]bool{}
-	for _, r := range answers {
-		added[r.GetUnit()] = r.GetReason() == ""
-	}
-	coded, err := s.coded(tx, added)
+	coded, err := s.coded(tx)
 	if err != nil {
 		return err
 	}
@@ -65,18 +61,33 @@ func (s *Service) warn(tx *change.Tx, rows []organization.Row, answers []*organi
 	return nil
 }
 
-// coded are the units that the caller sees, here and below, or that are new, by their codes.
-func (s *Service) coded(tx *change.Tx, added map[string]bool) (organization.Coded, error) {
+// coded are the units that the caller sees, here and below, by their codes.
+func (s *Service) coded(tx *change.Tx) (organization.Coded, error) {
 	coded := organization.Coded{}
 	for u, err := range joined(s.units.Scan(tx, "", ""), s.below("")) {
 		if err != nil {
 			return nil, err
 		}
-		if added[u.GetName()] || tx.Access.Sees(u.GetName()) {
+		known, err := s.known(tx, u)
+		if err != nil {
+			return nil, err
+		}
+		if tx.Access.Sees(known) {
 			coded.Add(u)
 		}
 	}
 	return coded, nil
+}
+
+// known is the unit, or for one that the tree has yet to hear of the nearest above it that it
+// knows: whoever sees that sees what was entered beneath it a moment ago.
+func (s *Service) known(tx *change.Tx, u *organizationv1.Unit) (name string, err error) {
+	for s.past.Unit(u.GetName()) == nil && u.GetParent() != "" {
+		if u, err = s.units.Find(tx, u.GetParent()); err != nil {
+			return "", err
+		}
+	}
+	return u.GetName(), nil
 }
 
 // importRow stores at most one unit, as the last thing it does: a row that fails
@@ -110,6 +121,9 @@ func (s *Service) importAgain(tx *change.Tx, u *organizationv1.Unit, row organiz
 	said, verdict, err := organization.Compare(u, row)
 	if verdict != organizationv1.ImportUnitsResponse_VERDICT_UPDATED {
 		return verdict, err
+	}
+	if err := distinct(said.GetCodes()); err != nil {
+		return organizationv1.ImportUnitsResponse_VERDICT_REJECTED, err
 	}
 	_, err = s.units.PutAs(tx, "unit.updated", said)
 	return verdict, err

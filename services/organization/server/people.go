@@ -25,33 +25,52 @@ func (s *Service) CreateMember(ctx context.Context, req *organizationv1.CreateMe
 			return nil, err
 		}
 		return s.newMember(tx, req.GetParent(), req.GetMemberId(), req.GetMember())
-	})
+	}, change.CatchUp())
 }
 
-// posted refuses posts that are not among those of before, and are in a unit that
-// is not there, or not within the caller's reach, or end before they begin.
+// posted refuses posts that are not among those of before, and are not as organization.Posted
+// wants them or may not be entered, and to change or strike out those of before at units beyond
+// the caller's reach: else whoever enters somebody undoes what a superior says of them.
 func (s *Service) posted(tx *change.Tx, before, now []*organizationv1.Post) error {
 	for i, p := range now {
-		if slices.ContainsFunc(before, func(b *organizationv1.Post) bool { return proto.Equal(b, p) }) {
+		if among(before, p) {
 			continue
 		}
 		field := fmt.Sprintf("member.posts[%d]", i)
-		if p.GetEndDate() != "" && p.GetEndDate() < p.GetStartDate() {
-			return organization.ErrPostInvalid.At(field+".end_date", "止日早于起日", "is before the first day")
+		if err := organization.Posted(p, s.book.Today(), field); err != nil {
+			return err
 		}
-		if err := s.reachable(tx, p.GetUnit()); err != nil {
+		if err := s.postable(tx, before, p); err != nil {
 			return change.Unknown(err, organization.ErrPostInvalid.At(field+".unit", "没有这个单位，或已停用", "there is no such unit, or it is not in use"))
+		}
+	}
+	for _, p := range before {
+		if !among(now, p) && tx.Access.Check(p.GetUnit()) != nil {
+			return organization.ErrPostInvalid.At("member.posts", "须原样保留在"+p.GetUnit()+"的任职", "must keep the post at "+p.GetUnit()+" as it is")
 		}
 	}
 	return nil
 }
 
-// reachable refuses, as not found, a unit that is not in use or not within the
-// caller's reach.
-func (s *Service) reachable(tx *change.Tx, unit string) error {
+// among says whether the post is one of them.
+func among(posts []*organizationv1.Post, p *organizationv1.Post) bool {
+	return slices.ContainsFunc(posts, func(q *organizationv1.Post) bool { return proto.Equal(q, p) })
+}
+
+// postable refuses, as not found, a post at a unit beyond the caller's reach, or at one that
+// is not in use, unless the post is over or one of before stands there, which can be ended.
+func (s *Service) postable(tx *change.Tx, before []*organizationv1.Post, p *organizationv1.Post) error {
+	unit := p.GetUnit()
+	if slices.ContainsFunc(before, func(b *organizationv1.Post) bool { return b.GetUnit() == unit }) {
+		return tx.Access.Check(unit)
+	}
 	err := s.inUse(tx, unit)
-	if errors.Is(err, organization.ErrUnitArchived) {
-		return authz.ErrNotFound
+	switch over := p.GetEndDate() != "" && p.GetEndDate() < s.book.Today(); {
+	case !errors.Is(err, organization.ErrUnitArchived):
+	case over:
+		err = nil
+	default:
+		err = authz.ErrNotFound
 	}
 	return errors.Join(err, tx.Check(unit))
 }
@@ -85,7 +104,7 @@ func (s *Service) UpdateMember(ctx context.Context, req *organizationv1.UpdateMe
 			return nil, err
 		}
 		return next, s.posted(tx, m.GetPosts(), next.GetPosts())
-	})
+	}, change.CatchUp())
 }
 
 // CreateMachine implements the RPC.

@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 
+	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/authn"
 	"github.com/duban-project/duban/services/internal/change"
@@ -32,6 +33,8 @@ type Past interface {
 	UnitAt(name string, t time.Time) *organizationv1.Unit
 	UnitsAt(t time.Time) []*organizationv1.Unit
 	PathAt(name string, t time.Time) []string
+	// DormantSince returns since when posts give a role no right, as the tree has it, or "".
+	DormantSince(role accessv1.Role, posts []*organizationv1.Post, today string) string
 }
 
 // Signs is what counts as a signature here.

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -29,7 +30,7 @@ func (s *Service) CreateUnit(ctx context.Context, req *organizationv1.CreateUnit
 			return u, err
 		}
 		return u, s.unshared(tx, u, nil)
-	}, change.Before(s.past.CatchUpBelow))
+	}, change.CatchUp(), change.Before(s.past.CatchUpBelow))
 }
 
 // newUnit makes a unit beneath the parent that u names; an empty id gets a new
@@ -52,11 +53,15 @@ func (s *Service) newUnit(tx *change.Tx, id string, u *organizationv1.Unit) (*or
 	return organization.NewUnit(name, u, above)
 }
 
-// distinct says whether a unit has every code once.
+// distinct says whether a unit has every code once, and none with blanks at its ends.
 func distinct(codes []*organizationv1.Code) error {
 	for n, c := range codes {
-		if slices.ContainsFunc(codes[:n], func(b *organizationv1.Code) bool { return proto.Equal(b, c) }) {
-			return change.ErrFields.At(fmt.Sprintf("unit.codes[%d]", n), "与前面的代码重复", "repeats a code before it")
+		field := fmt.Sprintf("unit.codes[%d]", n)
+		if c.GetValue() != strings.TrimSpace(c.GetValue()) {
+			return change.ErrFields.At(field+".value", "首尾不能有空白", "must have no blanks at its ends")
+		}
+		if slices.ContainsFunc(codes[:n], func(b *organizationv1.Code) bool { return organization.Folded(b) == organization.Folded(c) }) {
+			return change.ErrFields.At(field, "与前面的代码重复", "repeats a code before it")
 		}
 	}
 	return nil
@@ -68,7 +73,7 @@ func (s *Service) unshared(tx *change.Tx, u *organizationv1.Unit, before []*orga
 	if len(u.GetCodes()) == 0 {
 		return nil
 	}
-	coded, err := s.coded(tx, nil)
+	coded, err := s.coded(tx)
 	if err != nil {
 		return err
 	}
@@ -167,7 +172,7 @@ func (s *Service) UpdateUnit(ctx context.Context, req *organizationv1.UpdateUnit
 			return changed, err
 		}
 		return changed, fromAbove(tx, u, "unit.labels")
-	}, change.Before(s.past.CatchUpBelow))
+	}, change.CatchUp(), change.Before(s.past.CatchUpBelow))
 }
 
 func sameCode(a, b *organizationv1.Code) bool { return proto.Equal(a, b) }

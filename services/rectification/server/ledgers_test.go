@@ -311,6 +311,7 @@ func TestWhoSignsIsInOffice(t *testing.T) {
 		}); err != nil {
 			t.Fatal(err)
 		}
+		w.CatchUp()
 	}
 	sign := func() (*rectificationv1.Ledger, error) {
 		read, err := w.as(w.head).GetLedger(t.Context(), &rectificationv1.GetLedgerRequest{Name: name})
@@ -322,7 +323,7 @@ func TestWhoSignsIsInOffice(t *testing.T) {
 	head := &organizationv1.Post{Unit: w.school, Kind: organizationv1.Post_KIND_HEAD, Title: "校长", EndDate: "2026-01-31"}
 	serves(head)
 	_, err := sign()
-	want(t, "signing after the post's end", err, rectification.ErrLedgerSignerOutside)
+	want(t, "signing after the post's end", err, authz.ErrPostsOver)
 	serves(&organizationv1.Post{Unit: w.bureau, Kind: organizationv1.Post_KIND_STAFF})
 	_, err = sign()
 	want(t, "signing by who serves elsewhere", err, rectification.ErrLedgerSignerOutside)

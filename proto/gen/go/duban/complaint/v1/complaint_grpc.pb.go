@@ -74,9 +74,10 @@ type ComplaintServiceClient interface {
 	// who accepted it holds no role there any more. A sealed one is taken over once the
 	// grant of its officer has ended, or the officer has come to have a part in it: an
 	// officer at the same desk does so, or if none is left there who may hear it,
-	// one at the nearest desk above. Where the officer has come to have a part in it,
-	// the desks above come first, and their own last. What was over when it was
-	// entered after the case had been accepted gives its officers no part in it.
+	// one at the nearest desk above. While the role is granted to the officer, who has come
+	// to have a part in it or left every post, the desks above alone do, never the officer's own.
+	// What was over when it was entered after the case had been accepted gives its officers
+	// no part in it.
 	// A sealed case that nobody has accepted is taken over where no officer of its desk
 	// may hear it, and waits at the new one to be accepted.
 	TakeOverComplaint(ctx context.Context, in *TakeOverComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
@@ -284,9 +285,10 @@ type ComplaintServiceServer interface {
 	// who accepted it holds no role there any more. A sealed one is taken over once the
 	// grant of its officer has ended, or the officer has come to have a part in it: an
 	// officer at the same desk does so, or if none is left there who may hear it,
-	// one at the nearest desk above. Where the officer has come to have a part in it,
-	// the desks above come first, and their own last. What was over when it was
-	// entered after the case had been accepted gives its officers no part in it.
+	// one at the nearest desk above. While the role is granted to the officer, who has come
+	// to have a part in it or left every post, the desks above alone do, never the officer's own.
+	// What was over when it was entered after the case had been accepted gives its officers
+	// no part in it.
 	// A sealed case that nobody has accepted is taken over where no officer of its desk
 	// may hear it, and waits at the new one to be accepted.
 	TakeOverComplaint(context.Context, *TakeOverComplaintRequest) (*Complaint, error)

@@ -106,7 +106,10 @@ type Member struct {
 	// 姓名
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
 	// 任职. Once all that are entered are over, roles of a unit's work give no right any more
-	// (RoleGrant.dormant_since). To strike all of them out makes of a person one without posts, who has their roles.
+	// (RoleGrant.dormant_since): whoever enters a past post alone for a person who had none locks
+	// them out at once, so enter the present one with it. To strike all of them out makes of a person
+	// one without posts, who has their roles again. A post at an archived unit is over since then.
+	// Posts at units beyond the caller's reach stay as they are.
 	Posts []*Post `protobuf:"bytes,3,rep,name=posts,proto3" json:"posts,omitempty"`
 	// 职级
 	Rank string `protobuf:"bytes,4,opt,name=rank,proto3" json:"rank,omitempty"`
@@ -217,7 +220,7 @@ type Post struct {
 	Kind Post_Kind `protobuf:"varint,2,opt,name=kind,proto3,enum=duban.organization.v1.Post_Kind" json:"kind,omitempty"`
 	// 职务名称
 	Title string `protobuf:"bytes,3,opt,name=title,proto3" json:"title,omitempty"`
-	// The first day, YYYY-MM-DD; empty: always.
+	// The first day, YYYY-MM-DD, at most a year ahead; empty: always.
 	StartDate string `protobuf:"bytes,4,opt,name=start_date,json=startDate,proto3" json:"start_date,omitempty"`
 	// The last day, YYYY-MM-DD; empty: still.
 	EndDate       string `protobuf:"bytes,5,opt,name=end_date,json=endDate,proto3" json:"end_date,omitempty"`

@@ -96,8 +96,9 @@ const (
 	// reach, or as far as the key is narrowed: else they would lend themselves
 	// rights that are not theirs to give.
 	Reason_REASON_PRINCIPAL_OUTSIDE Reason = 32
-	// A post is in a unit that is there, within the caller's reach, and does not
-	// end before it begins.
+	// A post is in a unit that is there, within the caller's reach, and in use unless the post
+	// is over or stood there before. It begins within a year, and does not end before it begins.
+	// What others entered at units beyond the caller's reach stays as it is.
 	Reason_REASON_MEMBER_POST_INVALID Reason = 33
 	// A unit merges into another, never into itself or what lies beneath it.
 	Reason_REASON_UNIT_MERGE_REFUSED Reason = 34
@@ -254,7 +255,7 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xd1F\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xf4H\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
@@ -287,8 +288,8 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x17REASON_KEY_LAST_REFUSED\x10\x1b\x1a\xe0\x03\x92\xb2\x19\xdb\x03\b\x05\x12\xee\x01此后根单位的安全管理员将没有一把还能再用 30 天的密钥，终将无人能授权和发放密钥。请先给另一位根单位安全管理员发放密钥；轮换此密钥的，后继密钥不得早于此密钥到期。\x1a\xe3\x01No security administrator of the root would have a key that holds for 30 days more, and in the end nobody could grant or issue any. Issue a key to another one first; if you rotate this one, its successor must not end before it. \x01\x12\x8c\x01\n" +
 	"\x16REASON_IDENTITY_EXISTS\x10\x1e\x1ap\x92\xb2\x19l\b\x04\x123该认证账号已绑定，请先解除原绑定。\x1a3The account is linked already: end that link first.\x12\x83\x01\n" +
 	"\x15REASON_IDENTITY_ENDED\x10\x1f\x1ah\x92\xb2\x19d\b\x05\x12-绑定已解除，需要时请重新绑定。\x1a1The link has ended: make another if it is needed.\x12\xaf\x02\n" +
-	"\x18REASON_PRINCIPAL_OUTSIDE\x10 \x1a\x90\x02\x92\xb2\x19\x8b\x02\b\x05\x12\x81\x01持有者的授权超出您的管辖范围。请将密钥限定在您管辖的单位之内，或由上级安全管理员办理。\x1a\x80\x01The principal holds rights beyond your reach. Narrow the key to a unit within it, or let the security administrator above do so. \x01\x12\x85\x02\n" +
-	"\x1aREASON_MEMBER_POST_INVALID\x10!\x1a\xe4\x01\x92\xb2\x19\xdf\x01\b\x01\x12f任职信息有误：任职单位须为您管辖范围内的在用单位，止日不得早于起日。\x1asA post is wrong: its unit must be an active one within your reach, and its last day must not come before its first.\x12\xb8\x01\n" +
+	"\x18REASON_PRINCIPAL_OUTSIDE\x10 \x1a\x90\x02\x92\xb2\x19\x8b\x02\b\x05\x12\x81\x01持有者的授权超出您的管辖范围。请将密钥限定在您管辖的单位之内，或由上级安全管理员办理。\x1a\x80\x01The principal holds rights beyond your reach. Narrow the key to a unit within it, or let the security administrator above do so. \x01\x12\xd3\x03\n" +
+	"\x1aREASON_MEMBER_POST_INVALID\x10!\x1a\xb2\x03\x92\xb2\x19\xad\x03\b\x01\x12\xd5\x01任职信息有误：任职单位须为您管辖范围内的在用单位（已结束的任职除外），起日至多在一年之后，止日不得早于起日；在您管辖范围之外的任职须原样保留。\x1a\xd0\x01A post is wrong: its unit must be within your reach, and an active one unless the post is over; its first day lies within a year, and its last not before it. Posts at units beyond your reach stay as they are.\x12\xb8\x01\n" +
 	"\x19REASON_UNIT_MERGE_REFUSED\x10\"\x1a\x98\x01\x92\xb2\x19\x93\x01\b\x05\x12?单位不能并入自己或自己的下级，请改选单位。\x1aLA unit cannot be merged into itself or what lies beneath it: choose another. \x01\x12\xe0\x01\n" +
 	"\x19REASON_UNIT_LEVEL_INVALID\x10#\x1a\xc0\x01\x92\xb2\x19\xbb\x01\b\x05\x12T单位的级别不得高于其上级单位，请改选上级单位或单位类别。\x1a_A unit cannot rank above the unit that it lies beneath: choose another parent, or another kind. \x01\x12\xeb\x01\n" +
 	"\x19REASON_UNIT_CHANGE_DENIED\x10$\x1a\xcb\x01\x92\xb2\x19\xc6\x01\b\x05\x12T单位的标签和停用由上级单位的系统管理员办理，请联系上级。\x1ajA unit's labels are set, and the unit is archived, by a system administrator of a unit above it: ask them. \x01\x12\x8e\x01\n" +
@@ -298,8 +299,8 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_KEY_SCOPE_OUTSIDE\x10(\x1a\xfe\x02\x92\xb2\x19\xf9\x02\b\x05\x12\xc8\x01您所用的密钥限定了调用范围（{scopes}），不能发放或轮换范围更宽的密钥，也不能绑定账号。请将新密钥限定在其内，或改用不限定范围的密钥办理。\x1a\xa7\x01The key that you call with is narrowed to {scopes}: it hands out nothing wider, and links no account. Narrow the new key to as much, or use a key that is not narrowed. \x01\x12\xc4\x03\n" +
 	"\x1aREASON_KEY_NETWORK_OUTSIDE\x10*\x1a\xa3\x03\x92\xb2\x19\x9e\x03\b\x05\x12\xdc\x01您所用的密钥只能在限定的网络（{networks}）中使用，不能发放或轮换可在其外使用的密钥，也不能绑定账号。请将新密钥限定在其内，或改用不限定网络的密钥办理。\x1a\xb8\x01The key that you call with holds in {networks} alone: it hands out nothing that holds elsewhere, and links no account. Narrow the new key to as much, or use a key that is not narrowed. \x01\x12\xc7\x02\n" +
 	"\x1eREASON_IDENTITY_ISSUER_UNKNOWN\x10)\x1a\xa2\x02\x92\xb2\x19\x9d\x02\b\x01\x12\x85\x01没有这个身份提供方：须与配置（identity.issuers）中的 issuer 逐字相同；尚未配置时，须为 https 地址。\x1a\x8e\x01There is no such issuer: it must be one of identity.issuers in the configuration, to the letter, or an https URL where none is configured yet. \x01\x12\xf7\x02\n" +
-	"\x18REASON_UNIT_ROOT_INVALID\x10+\x1a\xd8\x02\x92\xb2\x19\xd3\x02\b\x01\x12\xa8\x01一套系统的根单位必须是国家、省、市或县（市、区）级主管部门；学校、直属单位、科室和党支部请在初始化之后建在其下。\x1a\xa3\x01The root of an installation is a bureau of the nation, a province, a city or a district: enter schools, affiliates, departments and branches beneath it afterwards.\x12\x9e\x03\n" +
-	"\x1aREASON_UNIT_CODE_AMBIGUOUS\x10,\x1a\xfd\x02\x92\xb2\x19\xf8\x02\b\x04\x12\xb4\x01代码{code}另有单位{unit}使用，按该代码报送的数据无法确定单位：请核对并更正其中一个；确需共用的，请注明 share_codes。导入时照录。\x1a\xba\x01The unit {unit} has the code {code}, too, and what is reported by it says of neither: check both and mend one, or say share_codes if both are to have it. An import enters it nonetheless. \x01BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
+	"\x18REASON_UNIT_ROOT_INVALID\x10+\x1a\xd8\x02\x92\xb2\x19\xd3\x02\b\x01\x12\xa8\x01一套系统的根单位必须是国家、省、市或县（市、区）级主管部门；学校、直属单位、科室和党支部请在初始化之后建在其下。\x1a\xa3\x01The root of an installation is a bureau of the nation, a province, a city or a district: enter schools, affiliates, departments and branches beneath it afterwards.\x12\xf3\x03\n" +
+	"\x1aREASON_UNIT_CODE_AMBIGUOUS\x10,\x1a\xd2\x03\x92\xb2\x19\xcd\x03\b\x04\x12\xdf\x01代码{code}另有单位{unit}使用，按该代码报送的数据无法确定单位：请核对并更正其中一个；确需共用的，请注明 share_codes（REST 为查询参数 ?shareCodes=true）。导入时照录。\x1a\xe4\x01The unit {unit} has the code {code}, too, and what is reported by it says of neither: check both and mend one, or say share_codes if both are to have it (over REST ?shareCodes=true in the query). An import enters it nonetheless. \x01BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
 var (
 	file_duban_organization_v1_reason_proto_rawDescOnce sync.Once

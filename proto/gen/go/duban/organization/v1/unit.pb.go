@@ -386,7 +386,8 @@ type Code struct {
 	// The scheme: "gbt2260" for the division, "school" for the ten-digit school
 	// code, "uscc" for the unified credit code, or a sender's own.
 	Scheme string `protobuf:"bytes,1,opt,name=scheme,proto3" json:"scheme,omitempty"`
-	// The code in it. A division's code does not name one unit alone.
+	// The code in it, without blanks at its ends. A division's code does not name one unit alone.
+	// Two that differ by case or width alone (全角) are one.
 	Value         string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
