@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
+	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
+	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/feed"
 )
 
 // TestWhatGotItsTailBackIsRestoredAgain: a backup of an installation that was restored itself,
-// and got an entry back of which the sealed part never went up. What else is taken away is wrong.
+// and got entries back of which sealed parts never went up. What else is taken away is wrong.
 func TestWhatGotItsTailBackIsRestoredAgain(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
@@ -20,22 +22,37 @@ func TestWhatGotItsTailBackIsRestoredAgain(t *testing.T) {
 	p.bootLower()
 	on := p.lower.as(p.keys)
 	on.grant(t, on.name, accessv1.Role_ROLE_VIEWER, "units/root")
+	on.grant(t, on.name, accessv1.Role_ROLE_COMPLAINT_OFFICER, "units/root")
 	key, first, second := filepath.Join(p.below.Data, "installation.key"), filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
+	_, err := on.org().CreateUnit(t.Context(), &organizationv1.CreateUnitRequest{
+		UnitId: "district", Unit: &organizationv1.Unit{DisplayName: "某县教育局", Kind: organizationv1.Unit_KIND_DISTRICT, Parent: "units/root"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	p.hears("in the backup")
 	runs(t, nil, "backup", "-config", file(t, p.below), first)
 	p.hears("lost with the tail")
+	_, err = complaintv1.NewComplaintServiceClient(keyed{on.conn, on.clerk}).SubmitComplaint(t.Context(), &complaintv1.SubmitComplaintRequest{
+		Complaint:   &complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_COMPLAINT, Unit: "units/district", Text: "校门口的灯坏了"},
+		Complainant: &complaintv1.Complainant{Contact: "13800000000"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	p.agree("event")
+	p.agree("complaint")
 
 	p.restored(key, first)
 	p.hears("after the tail came back")
 	p.lower.stop()
-	p.lostOne()
+	p.lostThree()
 	p.bootLower()
 	runs(t, nil, "backup", "-config", file(t, p.below), second)
 	p.restored(key, second)
 	p.hears("after the second")
 	p.lower.stop()
-	p.lostOne()
+	p.lostThree()
 
 	lose(t, filepath.Join(p.below.Data, "event.db"), feed.OpeningsBucket)
 	if told := fsckSays(t, errWrong, p.below.Data); !strings.Contains(told, "MISSING: nothing opens its commitment") {
@@ -43,10 +60,11 @@ func TestWhatGotItsTailBackIsRestoredAgain(t *testing.T) {
 	}
 }
 
-// lostOne says by fsck that a sealed part was lost with a tail, and nothing is wrong.
-func (p *pair) lostOne() {
+// lostThree says by fsck that of a webhook one sealed part and of a complaint two were lost with
+// a tail, and nothing is wrong.
+func (p *pair) lostThree() {
 	p.t.Helper()
-	if told := fsckSays(p.t, nil, p.below.Data); strings.Count(told, "lost with a tail") != 1 || !strings.Contains(told, "lost with a tail: 1 sealed") {
+	if told := fsckSays(p.t, nil, p.below.Data); strings.Count(told, "lost with a tail") != 2 || !strings.Contains(told, "tail: 1 sealed") || !strings.Contains(told, "tail: 2 sealed") {
 		p.t.Errorf("fsck says\n%s", told)
 	}
 }
