@@ -69,6 +69,9 @@ func say(out io.Writer) func(name string, r fsck.Report) {
 		if r.Waiting > 0 {
 			fmt.Fprintf(out, "  a tail is waiting: of what the log had lost %d entries came back; the next start takes them over, unless more are to come\n", r.Waiting)
 		}
+		if r.Lost > 0 {
+			fmt.Fprintf(out, "  lost with a tail: %d sealed parts did not come back from above with the entries that commit to them\n", r.Lost)
+		}
 		if r.First != nil {
 			fmt.Fprintln(out, "  first: "+first(*r.First))
 		}

@@ -16,6 +16,7 @@ package recovery
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -58,8 +59,12 @@ type lost struct {
 	record []byte
 }
 
-// missing is how many of the entry's commitments nothing opens any more.
-func (e lost) missing() int { return len(e.entry.GetSealed()) - len(e.GetOpenings()) }
+// missing are the entry's commitments that nothing opens any more.
+func (e lost) missing() []*feedv1.Commitment {
+	return slices.DeleteFunc(slices.Clone(e.entry.GetSealed()), func(c *feedv1.Commitment) bool {
+		return slices.ContainsFunc(e.GetOpenings(), func(o *feedv1.OpenedCommitment) bool { return o.GetLabel() == c.GetLabel() })
+	})
+}
 
 // read refuses whatever the log could not take over later.
 func (l Log) read(r *feedv1.Record) (e lost, err error) {
@@ -104,10 +109,16 @@ func (l Log) opened(m proto.Message, e lost) ([]byte, error) {
 	return b, nil
 }
 
-// put writes what the entry says beside the log: what opens it, and the record.
+// put writes what the entry says beside the log: what opens it, what nothing opens any
+// more, and the record.
 func (l Log) put(tx store.Tx, e lost) error {
 	for _, o := range e.GetOpenings() {
 		if err := l.KeepOpening(tx, e.entry, o.GetLabel(), o.GetOpening()); err != nil {
+			return err
+		}
+	}
+	for _, c := range e.missing() {
+		if err := l.KeepGone(tx, e.entry, c); err != nil {
 			return err
 		}
 	}

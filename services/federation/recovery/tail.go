@@ -161,7 +161,7 @@ func (l Log) step(tx store.Tx, to aim) (taken Taken, more bool, err error) {
 		if err := errors.Join(l.put(tx, e), tx.Delete(feed.LostBucket, store.Number(e.entry.GetSeq()))); err != nil {
 			return taken, false, fmt.Errorf("entry %d: %w", e.entry.GetSeq(), err)
 		}
-		taken.add(Taken{1, e.missing()})
+		taken.add(Taken{1, len(e.missing())})
 	}
 	size, err := l.Size(tx)
 	if err != nil || size < to.size && len(run) > 0 {

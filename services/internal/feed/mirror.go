@@ -97,6 +97,20 @@ func (l *Log) Opens(e *feedv1.Entry, label string, o *feedv1.Opening) error {
 	return fmt.Errorf("%w: nothing of entry %d is opened by this %s", ErrEntry, e.GetSeq(), label)
 }
 
+// KeepGone notes that a log got the entry back without what opens its commitment c: signed
+// by the log, so that nobody else can say it of what they have deleted.
+func (l *Log) KeepGone(tx store.Tx, e *feedv1.Entry, c *feedv1.Commitment) error {
+	if l.signer.key == nil {
+		return errMirror
+	}
+	text := fmt.Sprintf("duban gone with a tail\n%s\n%d %s %x\n", l.config.Origin, e.GetSeq(), c.GetLabel(), c.GetDigest())
+	signature, err := l.signer.Sign([]byte(text))
+	if err != nil {
+		return fmt.Errorf("signing that %s of entry %d is gone: %w", c.GetLabel(), e.GetSeq(), err)
+	}
+	return tx.Put(GoneBucket, openingKey(e.GetSeq(), c.GetLabel()), signature)
+}
+
 // KeepCheckpoint stores the newest signed note, which the caller has checked. It
 // covers at most what the log holds.
 func (l *Log) KeepCheckpoint(tx store.Tx, text []byte) error {

@@ -33,6 +33,9 @@ const (
 	// take over once all of them are there, which LostKey says. Package recovery
 	// writes it.
 	LostBucket = "feed.lost"
+	// GoneBucket has seq and label → the log's signature of that it took the entry back
+	// from above without what opens that commitment. Package recovery writes it.
+	GoneBucket = "feed.gone"
 
 	// HeadKey leads to the number of entries and the newest entry's time, in
 	// nanoseconds since 1970.

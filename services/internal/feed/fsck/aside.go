@@ -159,7 +159,7 @@ func (c *check) forms(ctx context.Context) error {
 func (c *check) known() map[string]bool {
 	known := map[string]bool{
 		feed.EntriesBucket: true, feed.HashesBucket: true, feed.MetaBucket: true, feed.IDsBucket: true,
-		feed.SubjectsBucket: true, feed.OpeningsBucket: true, feed.LostBucket: true, requestsBucket: true, agesBucket: true,
+		feed.SubjectsBucket: true, feed.OpeningsBucket: true, feed.LostBucket: true, feed.GoneBucket: true, requestsBucket: true, agesBucket: true,
 		store.VersionBucket: true,
 	}
 	for _, name := range c.expect.Schema.Buckets {

@@ -45,7 +45,8 @@ func (c *check) turned(seq uint64, e *feedv1.Entry) {
 	case c.expect.Earlier != nil && seq == 0 && to.GetPreviousNote() != "":
 		wrong("the last note of the era before is one of a log that had none")
 	case c.expect.Earlier != nil && seq > 0:
-		c.ended = append(c.ended, ending{seq, e.GetSubject(), from, to.GetPreviousNote(), c.tree.root()})
+		last := ending{seq, from, to.GetPreviousNote(), c.tree.root()}
+		c.said = append(c.said, saying{seq, e.GetSubject(), from, "the last note of the era before", last.wrong})
 	}
 	if key := to.GetPreviousVerifierKey(); key != "" {
 		c.settle(func(origin string) (note.Verifier, error) { return named(key, origin) })
@@ -53,29 +54,47 @@ func (c *check) turned(seq uint64, e *feedv1.Entry) {
 	c.era = to.GetOrigin()
 }
 
-// ending is the last note of an era that ended at seq, where the tree had that root. By
-// which key it is signed is known once an entry says that it is another since, or the log ends.
-type ending struct {
-	seq                   uint64
-	subject, origin, note string
-	root                  tlog.Hash
+// saying is what an entry's row has that was signed in the era of that origin. By which key is
+// known once an entry says that it is another since, or the log ends.
+type saying struct {
+	seq             uint64
+	subject, origin string
+	what            string
+	wrong           func(v note.Verifier) string // how the sentence ends, or ""
 }
 
-// settle says what is wrong with the notes of the eras that ended, which one key has signed.
+// settle says what is wrong with what was said in the eras so far, which one key has signed.
 func (c *check) settle(verifier func(origin string) (note.Verifier, error)) {
-	for _, e := range c.ended {
-		if what := e.wrong(verifier); what != "" {
-			c.wrong(int64(e.seq), e.subject, "the last note of the era before %s", what)
+	for _, s := range c.said {
+		v, err := verifier(s.origin)
+		if err != nil {
+			c.wrong(int64(s.seq), s.subject, "%s has no key: %v", s.what, err)
+		} else if wrong := s.wrong(v); wrong != "" {
+			c.wrong(int64(s.seq), s.subject, "%s %s", s.what, wrong)
 		}
 	}
-	c.ended = nil
+	c.said = nil
 }
 
-func (e ending) wrong(verifier func(origin string) (note.Verifier, error)) string {
-	v, err := verifier(e.origin)
-	if err != nil {
-		return "has no key: " + err.Error()
+// signer is what verifies the log as that origin, by the key that it has now.
+func (c *check) signer(origin string) (note.Verifier, error) {
+	switch {
+	case origin == c.origin:
+		return c.expect.Verifier, nil
+	case c.expect.Earlier == nil:
+		return nil, fmt.Errorf("nobody says who signed %s", origin)
 	}
+	return c.expect.Earlier(origin)
+}
+
+// ending is the last note of an era that ended at seq, where the tree had that root.
+type ending struct {
+	seq          uint64
+	origin, note string
+	root         tlog.Hash
+}
+
+func (e ending) wrong(v note.Verifier) string {
 	cp, _, _, err := formats.ParseCheckpoint([]byte(e.note), e.origin, v)
 	if err != nil {
 		return "does not hold: " + err.Error()
@@ -103,7 +122,7 @@ func named(key, origin string) (note.Verifier, error) {
 // compareEra holds the origin under which the log is signed against its entries.
 func (c *check) compareEra() error {
 	c.rank = inEntry
-	c.settle(c.expect.Earlier)
+	c.settle(c.signer)
 	c.rank = inLog
 	if c.era != c.origin && c.expect.Mirror == nil {
 		c.wrong(None, "", "it is signed as %s, and its entries say that it is %s", c.origin, c.era)

@@ -49,6 +49,7 @@ type Report struct {
 	Subjects uint64
 	Openings uint64 // commitments that were opened
 	Withheld uint64 // commitments of a mirror that nothing opens
+	Lost     uint64 // commitments that nothing opens since the log took back a tail, as it has signed
 	Rows     uint64 // of indexes
 	Files    uint64 // that records name, each as often as it is named
 	Waiting  uint64 // entries of a tail that the log had lost, which it has not taken over yet
@@ -120,7 +121,7 @@ type check struct {
 	types  *protoregistry.Types
 	origin string
 	era    string // the origin that the entries so far say
-	ended  []ending
+	said   []saying
 	report Report
 	rank   rank // of what is being checked
 	first  rank // of report.First
@@ -252,6 +253,7 @@ func (c *check) counts() error {
 		c.count(feed.HashesBucket, c.report.Entries),
 		c.count(feed.IDsBucket, c.report.Entries),
 		c.count(feed.OpeningsBucket, c.report.Openings),
+		c.count(feed.GoneBucket, c.report.Lost),
 	)
 }
 

@@ -85,6 +85,13 @@ func (c *check) fold(s *subject, e *feedv1.Entry) error {
 		s.blind = true
 	}
 	for _, promise := range e.GetSealed() {
+		gone, err := c.gone(s.seq, e, promise)
+		if err != nil {
+			return err
+		}
+		if gone { // the record was made without it
+			continue
+		}
 		sealed, err := c.open(s, e, promise)
 		if err != nil {
 			return err
