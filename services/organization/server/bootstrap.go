@@ -45,10 +45,10 @@ func (s *Service) unseen(ctx context.Context) (waiting bool, err error) {
 		if err != nil || string(digest) == dead { // of which nobody is to be shown anything any more
 			return err
 		}
-		if !made { // it is with what came back of a log that was lost
-			for _, err := range s.units.Scan(&change.Tx{Tx: tx}, "", "") {
-				return err
-			}
+		for _, err := range s.units.Scan(&change.Tx{Tx: tx}, "", "") { // what set them up is used, or lost with their log
+			return err
+		}
+		if !made {
 			waiting = true
 			return nil
 		}
