@@ -195,4 +195,7 @@ func TestFsckHoldsTheFormOfWhatIsBeside(t *testing.T) {
 	if shown := d.printed(); len(shown) > 0 {
 		t.Errorf("%d keys were shown where units are", len(shown))
 	}
+	if told := fsckSays(t, errWrong, c.Data); strings.Contains(told, "bootstrap") {
+		t.Errorf("a start does not bury the key:\n%s", told)
+	}
 }
