@@ -132,6 +132,7 @@ func TestFsckHoldsTheFormOfWhatIsBeside(t *testing.T) {
 	for role, rows := range map[string][]row{
 		"organization": {
 			{"key.digests", "none", digest, stray("duban.organization.v1.ApiKey")},
+			{"key.digests", "bootstrap", digest, "a bootstrap key that lives where units are"},
 			{"key.uses", "none", "2026-01-01 1", stray("duban.organization.v1.ApiKey")},
 			{"key.uses", "line/none", "2026-01-01 1", stray("duban.organization.v1.ApiKey")},
 			{"bootstrap.unshown", "bootstrap", "", "a key that is to be shown and opens nothing"},
@@ -178,10 +179,23 @@ func TestFsckHoldsTheFormOfWhatIsBeside(t *testing.T) {
 		}
 	}
 
+	for _, role := range []string{"complaint", "rectification"} {
+		path := filepath.Join(c.Data, role+".db")
+		put(t, path, role+".cursors", "none", store.Number(1))
+		want := fmt.Sprintf("first: %s.cursors has %q, and %s reads no such feed", role, "none", role)
+		if told := fsckSays(t, errWrong, c.Data); !strings.Contains(told, want) {
+			t.Errorf("fsck does not say %s:\n%s", want, told)
+		}
+	}
+
+	put(t, filepath.Join(c.Data, "organization.db"), "key.digests", "bootstrap", []byte(digest))
 	put(t, filepath.Join(c.Data, "organization.db"), "bootstrap.unshown", "bootstrap", nil)
 	d = boot(t, c)
 	d.stop()
 	if shown := d.printed(); len(shown) > 0 {
-		t.Errorf("%d dead keys were shown", len(shown))
+		t.Errorf("%d keys were shown where units are", len(shown))
+	}
+	if told := fsckSays(t, errWrong, c.Data); strings.Contains(told, "bootstrap") {
+		t.Errorf("a start does not bury the key:\n%s", told)
 	}
 }

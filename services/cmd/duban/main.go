@@ -49,6 +49,7 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // Exit codes. None is 2, with which the Go runtime ends when it crashes: after that a
@@ -131,11 +132,11 @@ func exit(err error) int {
 		return int(v.Verdict)
 	case errors.Is(err, errUsage), errors.Is(err, config.ErrWrong), errors.Is(err, seed.ErrMissing):
 		return exitConfig
-	case slices.ContainsFunc([]error{errWrong, backup.ErrBroken, feed.ErrUnsound, bolt.ErrDamaged, store.ErrNoVersion, store.ErrOtherTime, clock.ErrMark, marks.ErrDamaged, seed.ErrDamaged}, func(is error) bool { return errors.Is(err, is) }):
+	case slices.ContainsFunc([]error{errWrong, backup.ErrBroken, feed.ErrUnsound, bolt.ErrDamaged, upkeep.ErrLost, store.ErrNoVersion, store.ErrOtherTime, clock.ErrMark, marks.ErrDamaged, seed.ErrDamaged}, func(is error) bool { return errors.Is(err, is) }):
 		return exitWrong
 	case errors.Is(err, suite.ErrCommit):
 		return exitCommit
-	case errors.Is(err, store.ErrVersion):
+	case errors.Is(err, store.ErrVersion), errors.Is(err, backup.ErrNewer):
 		return exitVersion
 	default:
 		return exitError

@@ -12,6 +12,7 @@ import (
 
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/internal/suite"
+	"github.com/duban-project/duban/services/internal/upkeep"
 )
 
 // readmitCommand issues a key to a security administrator of the root, on the data of a
@@ -44,7 +45,7 @@ func readmitCommand(ctx context.Context, args []string, out io.Writer) error {
 func readmit(ctx context.Context, of told, principal string, lost bool) (*organizationv1.IssuedApiKey, error) {
 	s, err := suite.Open(ctx, of.Config, suite.Options{Out: os.Stderr, Now: of.now, Roles: []string{"organization"}})
 	if err != nil {
-		return nil, err
+		return nil, upkeep.Idle(err)
 	}
 	issued, err := s.Readmit(ctx, principal, lost)
 	return issued, errors.Join(err, s.Close())

@@ -29,7 +29,7 @@ func TestAnOperatorReadmitsASecurityAdministrator(t *testing.T) {
 	}
 	first := boot(t, c)
 	keys := initialize(t, first)
-	if _, err := readmit("-lost"); err == nil || !strings.Contains(err.Error(), "another process holds it") {
+	if _, err := readmit("-lost"); exit(err) != exitConfig || !strings.Contains(err.Error(), "what runs on the data is to be stopped first") {
 		t.Errorf("while the suite runs: %v", err)
 	}
 	first.stop()

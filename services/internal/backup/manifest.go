@@ -13,7 +13,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -24,7 +23,7 @@ import (
 const (
 	manifestFile = "manifest.json"
 	filesFolder  = "blobs" // in a data folder and in a backup
-	format       = 1
+	format       = 1       // another one where a key comes or goes: what is not known is not passed over
 )
 
 // Manifest says what a backup holds. It is written last: without one a folder is
@@ -66,16 +65,23 @@ type Files struct {
 
 // Read returns the manifest of the backup in folder.
 func Read(folder string) (m Manifest, err error) {
-	b, err := os.ReadFile(filepath.Join(folder, manifestFile))
+	b, err := durable.ReadFile(filepath.Join(folder, manifestFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, fmt.Errorf("%s is no backup, or one that was never finished: %w", folder, err)
+	}
+	if errors.Is(err, durable.ErrIrregular) {
+		return m, fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	if err != nil {
 		return m, fmt.Errorf("reading the manifest: %w", err)
 	}
+	if err := known(b); err != nil {
+		return m, fmt.Errorf("the manifest of %s: %w", folder, err)
+	}
 	d := json.NewDecoder(bytes.NewReader(b))
-	if err := d.Decode(&m); err != nil || m.Format != format {
-		return m, fmt.Errorf("the manifest of %s has format %d; this program reads format %d: %w", folder, m.Format, format, errors.Join(err, ErrBroken))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&m); err != nil {
+		return m, fmt.Errorf("%w: the manifest of %s cannot be read: %w", ErrBroken, folder, err)
 	}
 	for _, s := range m.Stores {
 		if !fs.ValidPath(s.Role) || filepath.Base(s.Role) != s.Role {
@@ -91,6 +97,21 @@ func Read(folder string) (m Manifest, err error) {
 	return m, nil
 }
 
+// known is nil if a manifest is of this program's format.
+func known(manifest []byte) error {
+	var is struct{ Format int }
+	err := json.NewDecoder(bytes.NewReader(manifest)).Decode(&is) // what is behind it is looked at later
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: it cannot be read: %w", ErrBroken, err)
+	case is.Format > format:
+		return fmt.Errorf("%w: its format is %d, and this program knows up to %d: run a newer one", ErrNewer, is.Format, format)
+	case is.Format < format:
+		return fmt.Errorf("%w: its format is %d, which no program writes", ErrBroken, is.Format)
+	}
+	return nil
+}
+
 // Has is nil unless the backup is of a whole installation and lacks one of its roles; else
 // ErrBroken. That of a process of some roles has those. Whose process held the
 // installation's key ran all, also where the manifest is from before that was said.
@@ -103,8 +124,12 @@ func (m Manifest) Has(roles []string) error {
 	return nil
 }
 
-// ErrBroken says that a backup is not what its manifest says.
-var ErrBroken = errors.New("the backup is damaged")
+var (
+	// ErrBroken says that a backup is not what its manifest says.
+	ErrBroken = errors.New("the backup is damaged")
+	// ErrNewer says that a backup was made by a later program.
+	ErrNewer = errors.New("the backup is of another version")
+)
 
 func (m Manifest) write(folder string) error {
 	b, err := json.MarshalIndent(m, "", "  ")

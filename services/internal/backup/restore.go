@@ -99,6 +99,13 @@ func (t Target) fill(ctx context.Context, from string, m Manifest) error {
 }
 
 func (t Target) store(path string, s Store) error {
+	err := durable.Regular(path)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, durable.ErrIrregular) {
+		return fmt.Errorf("%w: %w", ErrBroken, err)
+	}
+	if err != nil {
+		return err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return err

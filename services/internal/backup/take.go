@@ -138,7 +138,7 @@ func (o Order) fill(ctx context.Context, folder string) (m Manifest, err error) 
 
 // text reads a small file, "" if there is none.
 func text(path string) (string, error) {
-	b, err := os.ReadFile(path)
+	b, err := durable.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return "", nil
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -45,9 +44,12 @@ var (
 // without a time is an ErrMark.
 func Marked(folder string) (now time.Time, simulated bool, err error) {
 	file := filepath.Join(folder, Mark)
-	text, err := os.ReadFile(file)
+	text, err := durable.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return now, false, nil
+	}
+	if errors.Is(err, durable.ErrIrregular) {
+		return now, true, fmt.Errorf("%w: %w: %s", ErrMark, err, wayBack)
 	}
 	if err != nil {
 		return now, true, fmt.Errorf("reading the simulated time: %w", err)

@@ -38,13 +38,16 @@ func Readings(tx store.Tx, role string) (all []Reading, err error) {
 			if len(row.Value) < 8+between {
 				continue
 			}
-			r := Reading{By: role, Feed: strings.TrimSuffix(string(row.Key), again)}
+			r := Reading{By: role, Feed: FeedOf(row.Key)}
 			r.Next, r.ID = binary.BigEndian.Uint64(row.Value), bytes.Clone(row.Value[8+between:])
 			all = append(all, r)
 		}
 	}
 	return all, nil
 }
+
+// FeedOf is the feed whose place stands under the key.
+func FeedOf(key []byte) string { return strings.TrimSuffix(string(key), again) }
 
 // Lacks says what the feed of that size does not have of what was read of it, "" if it
 // has all.

@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"maps"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -50,9 +49,12 @@ type Marks struct {
 // Open reads the file in folder; without one nothing is known.
 func Open(folder string) (*Marks, error) {
 	m := &Marks{path: filepath.Join(folder, file), news: make(chan struct{}, 1), sizes: map[string]uint64{}}
-	b, err := os.ReadFile(m.path)
+	b, err := durable.ReadFile(m.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
+	}
+	if errors.Is(err, durable.ErrIrregular) {
+		return nil, fmt.Errorf("%w: %w", err, ErrDamaged)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", m.path, err)
@@ -62,6 +64,19 @@ func Open(folder string) (*Marks, error) {
 	}
 	m.written = b
 	return m, nil
+}
+
+// Again writes the file in folder once more as it is, an empty one if there is none: who does
+// what is to be noted then knows before that it can be.
+func Again(folder string) error {
+	m, err := Open(folder)
+	if err != nil {
+		return err
+	}
+	if m.written == nil {
+		m.written = []byte("{}\n")
+	}
+	return durable.WriteFile(m.path, m.written)
 }
 
 // Reached notes a size that is durable. It does not wait for the file.

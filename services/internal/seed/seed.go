@@ -90,9 +90,12 @@ func At(data string) string {
 }
 
 func readSecret(path string, sizes ...int) ([]byte, error) {
-	b, err := os.ReadFile(path)
+	b, err := durable.ReadFile(path)
 	if err == nil && !slices.Contains(sizes, len(b)) {
 		err = fmt.Errorf("%w: %s: %d bytes, want %d", ErrDamaged, path, len(b), sizes[0])
+	}
+	if errors.Is(err, durable.ErrIrregular) {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: %w", ErrMissing, err)

@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/duban-project/duban/services/internal/clock"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/feed/fsck"
+	feedserver "github.com/duban-project/duban/services/internal/feed/server"
 	"github.com/duban-project/duban/services/internal/intact"
 	"github.com/duban-project/duban/services/internal/marks"
 	"github.com/duban-project/duban/services/internal/store"
@@ -66,6 +68,8 @@ func bookmarks(ctx context.Context, engine store.Engine, role string, read []int
 			}
 			if _, err := feed.ReadPlace(row.Value); err != nil {
 				wrong(fmt.Sprintf("%s has under %q what is no number", bucket, row.Key))
+			} else if of := intact.FeedOf(row.Key); of != role && !slices.Contains(feedserver.Followed(role), of) {
+				wrong(fmt.Sprintf("%s has %q, and %s reads no such feed", bucket, row.Key, role))
 			}
 		}
 		anew, err := intact.Anew(tx)

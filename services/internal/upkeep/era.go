@@ -85,6 +85,9 @@ func OpenEra(ctx context.Context, c suite.Config, keys Keys, d Declaration) (ope
 		return nil, err
 	}
 	turns, err := ready(ctx, c, roles, keys, d)
+	for _, t := range turns { // what is signed and cannot be noted is signed once more by who tries again
+		err = errors.Join(err, marks.Again(home(t.Config, t.role)))
+	}
 	if err == nil {
 		err = keys.write()
 	}

@@ -137,7 +137,7 @@ func (k *checking) orphans(ctx context.Context) (all uint64, err error) {
 // lost says whether the error is that a store is damaged, missing, of another version or of
 // none, or not to be read: that is of this store alone, and the others can be checked.
 func lost(err error) bool {
-	var path *fs.PathError
+	var path *fs.PathError // also of what lies beside it
 	return errors.Is(err, bolt.ErrDamaged) || errors.Is(err, store.ErrVersion) || errors.Is(err, store.ErrNoVersion) || errors.As(err, &path)
 }
 
@@ -255,13 +255,25 @@ func versioned(ctx context.Context, c suite.Config, role string, how func(path s
 	return engine, nil
 }
 
+// ErrLost says that the store of a role is missing, or cannot be read, where there are others.
+var ErrLost = errors.New("a store is missing, or not to be read")
+
+// Idle has the error that another process holds a store say what to do: a config.ErrWrong.
+func Idle(err error) error {
+	if errors.Is(err, bolt.ErrBusy) {
+		return fmt.Errorf("%w: what runs on the data is to be stopped first: %w", config.ErrWrong, err)
+	}
+	return err
+}
+
 func open(ctx context.Context, c suite.Config, role string, how func(path string) (store.Engine, error)) (store.Engine, error) {
 	engine, err := how(filepath.Join(home(c, role), role+".db"))
-	if errors.Is(err, bolt.ErrBusy) {
-		return nil, fmt.Errorf("%w: what runs on the data is to be stopped first: %w", config.ErrWrong, err)
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return nil, fmt.Errorf("%w: %w", ErrLost, err)
 	}
 	if err != nil {
-		return nil, err
+		return nil, Idle(err)
 	}
 	if err := store.CheckVersion(ctx, engine, suite.Schema(role)); err != nil {
 		return nil, errors.Join(err, engine.Close())

@@ -144,6 +144,9 @@ func Events(ctx context.Context, c suite.Config) (waiting uint64, err error) {
 
 // withStores opens the stores of all roles.
 func withStores(ctx context.Context, c suite.Config, use func(context.Context, map[string]store.Engine) error) (err error) {
+	if _, err := kept(c); err != nil {
+		return err
+	}
 	if _, err := named(ctx, c, suite.Called()); err != nil {
 		return err
 	}

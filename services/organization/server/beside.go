@@ -14,6 +14,7 @@ import (
 
 const (
 	keysTable  = "duban.organization.v1.ApiKey"
+	unitsTable = "duban.organization.v1.Unit"
 	linksTable = "duban.organization.v1.Identity"
 )
 
@@ -24,7 +25,7 @@ var forms = map[string]store.Form{
 		store.Shaped(func(key, value []byte) bool { // of a dead bootstrap key a word is left
 			return len(value) == sha256.Size || string(key) == bootstrapID && string(value) == dead
 		}),
-		ofAKey,
+		ofAKey, early,
 	),
 	unshown: store.Every(
 		store.Shaped(func(key, value []byte) bool { return string(key) == bootstrapID && len(value) == 0 }),
@@ -45,6 +46,17 @@ func ofAKey(tx store.Tx, row store.Entry) (string, error) {
 		return "", nil
 	}
 	return store.Of(keysTable, func(id []byte) string { return "apiKeys/" + string(id) })(tx, row)
+}
+
+// early has no bootstrap key open an installation that has units: the first kills it.
+func early(tx store.Tx, row store.Entry) (string, error) {
+	if string(row.Key) != bootstrapID || string(row.Value) == dead {
+		return "", nil
+	}
+	for _, err := range tx.Scan(unitsTable, nil, nil) {
+		return "a bootstrap key that lives where units are", err
+	}
+	return "", nil
 }
 
 // opening has no key to be shown that opens nothing.

@@ -28,9 +28,15 @@ const unshown = "bootstrap.unshown"
 // it could show the key is thus not the end of the installation. It writes at
 // the first start only, so that a later one needs no room on the disk.
 func (s *Service) Bootstrap(ctx context.Context, secret string) (string, error) {
-	switch waiting, err := s.unseen(ctx); {
+	switch waiting, late, err := s.unseen(ctx); {
 	case err != nil:
 		return "", fmt.Errorf("reading the bootstrap key: %w", err)
+	case late:
+		err := s.book.Store.Update(ctx, func(tx store.Tx) error { return s.bury(&change.Tx{Tx: tx}) })
+		if errors.Is(err, store.ErrFull) { // it opens nothing: the next start is soon enough
+			err = nil
+		}
+		return "", err
 	case waiting:
 		return s.form.Join(bootstrapID, secret), s.hatch(ctx, secret)
 	default:
@@ -38,24 +44,26 @@ func (s *Service) Bootstrap(ctx context.Context, secret string) (string, error) 
 	}
 }
 
-// unseen says whether the key is still to be made or shown.
-func (s *Service) unseen(ctx context.Context) (waiting bool, err error) {
+// unseen says whether the key is still to be made or shown; or lives, and is late: units are
+// there, as when they came back from above after a start on an empty folder.
+func (s *Service) unseen(ctx context.Context) (waiting, late bool, err error) {
 	err = s.book.Store.View(ctx, func(tx store.Tx) error {
 		digest, made, err := store.Seek(tx, digests, []byte(bootstrapID))
 		if err != nil || string(digest) == dead { // of which nobody is to be shown anything any more
 			return err
 		}
-		if !made { // it is with what came back of a log that was lost
-			for _, err := range s.units.Scan(&change.Tx{Tx: tx}, "", "") {
-				return err
-			}
+		for _, err := range s.units.Scan(&change.Tx{Tx: tx}, "", "") { // what set them up is used, or lost with their log
+			late = made
+			return err
+		}
+		if !made {
 			waiting = true
 			return nil
 		}
 		_, waiting, err = store.Seek(tx, unshown, []byte(bootstrapID))
 		return err
 	})
-	return waiting, err
+	return waiting, late, err
 }
 
 // hatch makes the key, if that was not done before.
