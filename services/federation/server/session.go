@@ -27,9 +27,10 @@ type session struct {
 	root      string // its unit here
 	statement string // as signed
 	said      federation.Statement
-	heads     map[string]federation.Head // proved, by origin; entries beneath them may come
-	shown     time.Time                  // when its heads were shown; zero: now
-	urges     streams.Urges              // what it is told that was urged
+	heads     map[string]federation.Head     // proved, by origin; entries beneath them may come
+	relayed   map[string]federation.Standing // as was said last, by origin
+	shown     time.Time                      // when its heads were shown; zero: now
+	urges     streams.Urges                  // what it is told that was urged
 }
 
 // moment is when the session's heads are shown.
@@ -134,7 +135,7 @@ func (s *Service) signer(ctx context.Context, hello *federationv1.Hello) (*sessi
 	}
 	return &session{
 		s: s, name: in.GetName(), voice: voice, root: in.GetUnit(), statement: hello.GetStatement(), said: said,
-		heads: map[string]federation.Head{}, urges: streams.Urges{Of: s.parts.Urges, Clock: s.book.Clock},
+		heads: map[string]federation.Head{}, relayed: map[string]federation.Standing{}, urges: streams.Urges{Of: s.parts.Urges, Clock: s.book.Clock},
 	}, nil
 }
 
@@ -172,6 +173,7 @@ func (c *session) welcome(ctx context.Context, hello *federationv1.Hello) (*fede
 // standing compares a log's head with its mirror.
 func (c *session) standing(ctx context.Context, head *federationv1.Head) (*federationv1.Standing, error) {
 	standing := &federationv1.Standing{Origin: head.GetOrigin(), Credit: federation.Credit}
+	c.relays(head.GetOrigin(), head.GetRelayed())
 	err := c.on(ctx, head.GetOrigin(), func(m *held) error {
 		err := c.compare(m, head)
 		standing.Size, standing.Note, standing.Cover = m.size, m.row.GetNote(), m.lost
