@@ -80,13 +80,21 @@ func skewed(at, now time.Time) error {
 	return &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "the greeting is of " + at.Format(time.RFC3339) + "; here it is " + now.UTC().Format(time.RFC3339)}
 }
 
-// believe says who has signed a greeting to this installation, whenever that was. Of whoever
-// comes as one that is enrolled and is not it, is revoked, or claims an era which nobody has
-// enrolled, the log tells, and its mirror.
+// believe says who has signed a greeting to this installation, whenever that was. Of who is refused
+// though a key of the installation has signed it, the log tells, and its mirror; but not of one that
+// is merely suspended. What nobody has signed who is known is counted, and named nowhere.
 func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*session, error) {
 	c, err := s.signer(ctx, hello)
 	var r *refusal
 	if !errors.As(err, &r) || r.origin == "" && r.code != federationv1.Code_CODE_REVOKED && r.code != federationv1.Code_CODE_BAD_SIGNATURE {
+		return c, err
+	}
+	in, _ := s.installation(ctx, hello.GetInstallation())
+	if !federation.Signed(in, r.origin, hello.GetStatement()) {
+		s.refused.Unsigned()
+		return c, err
+	}
+	if _, own := federation.ReadStatement(federation.Voice(in), hello.GetStatement()); own == nil && in.GetState() == federationv1.Installation_STATE_SUSPENDED {
 		return c, err
 	}
 	now := s.book.Clock()
@@ -139,12 +147,17 @@ func (s *Service) signer(ctx context.Context, hello *federationv1.Hello) (*sessi
 	}, nil
 }
 
-// known reads the installation that calls itself so, if it is active.
-func (s *Service) known(ctx context.Context, name string) (in installation, err error) {
+func (s *Service) installation(ctx context.Context, name string) (in installation, err error) {
 	err = s.book.Store.View(ctx, func(tx store.Tx) error {
 		in, err = s.find(tx, name)
 		return err
 	})
+	return in, err
+}
+
+// known reads the installation that calls itself so, if it is active.
+func (s *Service) known(ctx context.Context, name string) (installation, error) {
+	in, err := s.installation(ctx, name)
 	switch {
 	case errors.Is(err, authz.ErrNotFound) || name == "":
 		return nil, &refusal{code: federationv1.Code_CODE_UNKNOWN_LOG, detail: "no such installation is enrolled"}

@@ -177,7 +177,7 @@ func (s *Suite) watch(service *federationserver.Service, logs own.Logs, now func
 	if err := s.telemetry.Clones(service.Clones); err != nil {
 		return err
 	}
-	if err := s.telemetry.Greetings(func() map[string]int64 { return refused(service.Refused()) }); err != nil {
+	if err := s.telemetry.Greetings(func() map[string]int64 { return refused(service.Refused()) }, service.Unsigned); err != nil {
 		return err
 	}
 	return s.telemetry.Mirrors(func() (all []telemetry.Mirror) {

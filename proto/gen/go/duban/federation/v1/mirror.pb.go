@@ -359,9 +359,10 @@ func (x *Mirror) GetRelayedState() Mirror_State {
 	return Mirror_STATE_UNSPECIFIED
 }
 
-// That somebody came as an enrolled installation and was not believed (未获采信的来访): with a key
-// that was revoked or never enrolled, or in an era that nobody has enrolled. Nothing of it is
-// signed by anybody who is known: it proves nothing against the installation.
+// That somebody came as an enrolled installation and was not believed (未获采信的来访), though a key
+// that was ever enrolled of it had signed the greeting: it is revoked, has another key now, or
+// claims an era that nobody has enrolled. Who is suspended is not noted, nor what no key of it has
+// signed, which anybody can send.
 type RefusedGreeting struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What it was answered.
