@@ -4,6 +4,10 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 )
@@ -92,4 +96,49 @@ func CarriesOn(now, was *federationv1.Installation) bool {
 		}
 	}
 	return true
+}
+
+// Relays is what who relays the log of a mirror, told how it stands, says of it at a moment.
+func Relays(m *federationv1.Mirror, now time.Time) *federationv1.Relayed {
+	r := &federationv1.Relayed{
+		Behind: m.GetState() == federationv1.Mirror_STATE_BEHIND,
+		Frozen: m.GetState() == federationv1.Mirror_STATE_FROZEN,
+	}
+	if m.GetHeardTime() != nil {
+		r.HeardAgo = durationpb.New(max(0, now.Sub(m.GetHeardTime().AsTime())))
+	}
+	return r
+}
+
+// Standing is how a log stands with who relays it: when that last heard of its installation, zero
+// if it does not say, and BEHIND or FROZEN.
+type Standing struct {
+	Heard time.Time
+	State federationv1.Mirror_State
+}
+
+// StandingOf reads what was said at a moment, by the clock here; nil is nothing.
+func StandingOf(r *federationv1.Relayed, at time.Time) (s Standing) {
+	if ago := r.GetHeardAgo(); ago != nil && ago.CheckValid() == nil {
+		s.Heard = at.Add(-max(0, ago.AsDuration()))
+	}
+	switch {
+	case r.GetFrozen():
+		s.State = federationv1.Mirror_STATE_FROZEN
+	case r.GetBehind():
+		s.State = federationv1.Mirror_STATE_BEHIND
+	}
+	return s
+}
+
+// Hear notes on a mirror that is relayed how it stands with who relays it. That of which nothing
+// was ever heard is listened for from now on.
+func (s Standing) Hear(m *federationv1.Mirror, now time.Time) {
+	m.RelayedState = s.State
+	switch {
+	case s.Heard.After(m.GetHeardTime().AsTime()):
+		m.HeardTime = timestamppb.New(s.Heard)
+	case m.GetHeardTime() == nil:
+		m.HeardTime = timestamppb.New(now)
+	}
 }

@@ -1,15 +1,19 @@
 package federation
 
 import (
+	"crypto/ed25519"
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
+
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 )
 
 // What begins a greeting: on a stream, and in a file, which is answered in another.
@@ -134,4 +138,23 @@ func (s Statement) Claimed(origin string) (Claim, bool) {
 		}
 	}
 	return Claim{}, false
+}
+
+// Signed says whether a key that was ever enrolled of an installation has signed a statement,
+// also one that is revoked or of an era before, under the name of its log or under that of a later
+// one that is claimed, if any is.
+func Signed(in *federationv1.Installation, claimed, text string) bool {
+	return slices.ContainsFunc(in.GetLogs(), func(log *federationv1.EnrolledLog) bool {
+		keys := []string{log.GetVerifierKey()}
+		if key := public(log); claimed != "" && len(key) == 1+ed25519.PublicKeySize {
+			later, err := note.NewEd25519VerifierKey(claimed, ed25519.PublicKey(key[1:]))
+			if err == nil {
+				keys = append(keys, later)
+			}
+		}
+		return slices.ContainsFunc(keys, func(key string) bool {
+			_, err := ReadStatement(key, text)
+			return err == nil
+		})
+	})
 }

@@ -48,7 +48,7 @@ func (o *outgoing) offer(ctx context.Context, c Config, from uint64, put func(*f
 	case from == size:
 		return nil
 	}
-	p, err := o.proof(ctx, c.Feeds, o.first, from)
+	p, err := o.proof(ctx, &c, o.first, from)
 	if err != nil {
 		return err
 	}

@@ -105,7 +105,11 @@ func (o *outgoing) await(ctx context.Context, s *session, cp *feedv1.Checkpoint)
 			continue
 		}
 		shown = s.Now()
-		if err := s.send(&federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Beat{Beat: &federationv1.Beat{Head: o.head(cp)}}}); err != nil {
+		head, err := o.head(ctx, s.Config, cp)
+		if err != nil {
+			return nil, err
+		}
+		if err := s.send(&federationv1.ReplicateRequest{Message: &federationv1.ReplicateRequest_Beat{Beat: &federationv1.Beat{Head: head}}}); err != nil {
 			return nil, err
 		}
 	}
@@ -155,18 +159,20 @@ func (o *outgoing) send(ctx context.Context, s *session, cp *feedv1.Checkpoint) 
 
 // prove shows that what is known above is the start of what is here.
 func (o *outgoing) prove(ctx context.Context, s *session, cp *feedv1.Checkpoint, acked uint64) error {
-	p, err := o.proof(ctx, s.Feeds, cp, acked)
+	p, err := o.proof(ctx, s.Config, cp, acked)
 	if err != nil {
 		return err
 	}
 	return s.send(p)
 }
 
-func (o *outgoing) proof(ctx context.Context, feeds feedv1.FeedServiceClient, cp *feedv1.Checkpoint, acked uint64) (*federationv1.ReplicateRequest, error) {
+func (o *outgoing) proof(ctx context.Context, c *Config, cp *feedv1.Checkpoint, acked uint64) (_ *federationv1.ReplicateRequest, err error) {
 	p := &federationv1.Prove{Origin: o.origin, Note: cp.GetNote(), Size: acked}
+	if p.Relayed, err = o.relayed(ctx, c); err != nil {
+		return nil, err
+	}
 	if acked > 0 {
-		var err error
-		if p.Root, p.Consistency, err = Proofs(ctx, feeds, o.name, acked, cp.GetSize()); err != nil {
+		if p.Root, p.Consistency, err = Proofs(ctx, c.Feeds, o.name, acked, cp.GetSize()); err != nil {
 			return nil, err
 		}
 	}

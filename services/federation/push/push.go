@@ -38,6 +38,9 @@ type Config struct {
 	// Names returns the feeds to push, such as "rectification" and, of a lower
 	// installation, "510104.rectification".
 	Names func(context.Context) ([]federation.Upward, error)
+	// Relays says how the mirror that is relayed as a feed, such as "510104.rectification", stands
+	// here; nil: nothing of it is said.
+	Relays func(ctx context.Context, feed string) (*federationv1.Relayed, error)
 	// Sign signs with the key of the log of the service federation.
 	Sign func(text string) ([]byte, error)
 	// Now is real time.
@@ -124,17 +127,34 @@ func (c *Config) greeting(ctx context.Context, recipient string) (*federationv1.
 		}
 		o := newOutgoing(of, cp)
 		logs = append(logs, o)
-		hello.Logs = append(hello.Logs, o.head(cp))
+		head, err := o.head(ctx, c, cp)
+		if err != nil {
+			return nil, nil, err
+		}
+		hello.Logs = append(hello.Logs, head)
 	}
 	hello.Statement, err = c.state(logs, recipient)
 	return hello, logs, err
 }
 
 // head is what of a checkpoint is shown. An empty log has nothing to show.
-func (o *outgoing) head(cp *feedv1.Checkpoint) *federationv1.Head {
-	h := &federationv1.Head{Origin: o.origin}
+func (o *outgoing) head(ctx context.Context, c *Config, cp *feedv1.Checkpoint) (h *federationv1.Head, err error) {
+	h = &federationv1.Head{Origin: o.origin}
 	if cp.GetSize() > 0 {
 		h.Note = cp.GetNote()
 	}
-	return h
+	h.Relayed, err = o.relayed(ctx, c)
+	return h, err
+}
+
+// relayed is how a log that is not one's own stands here now.
+func (o *outgoing) relayed(ctx context.Context, c *Config) (*federationv1.Relayed, error) {
+	if o.own() || c.Relays == nil {
+		return nil, nil
+	}
+	r, err := c.Relays(ctx, o.name)
+	if err != nil {
+		return nil, fmt.Errorf("reading how %s stands: %w", o.name, err)
+	}
+	return r, nil
 }

@@ -141,6 +141,7 @@ func (i *imported) appended(ctx context.Context, a *federationv1.Append) error {
 // to be proved yet. Less was said by an older bundle too, and means nothing unless
 // it was said after more had been cosigned here.
 func (i *imported) greeted(ctx context.Context, head *federationv1.Head) error {
+	i.relays(head.GetOrigin(), head.GetRelayed())
 	err := i.on(ctx, head.GetOrigin(), func(m *held) error {
 		h, err := open(m, head)
 		switch {

@@ -13,15 +13,24 @@ import (
 	"github.com/duban-project/duban/services/internal/store"
 )
 
-// heard notes when the log's installation has shown its head, and says whether it
-// has not said anything later: a bundle tells it late.
+// heard notes when the log's installation has shown its head, of what is relayed as who relays it
+// says, and says whether it has not said anything later: a bundle tells it late.
 func (c *session) heard(m *held) bool {
 	at := c.moment()
 	if !c.shown.IsZero() && at.Before(m.row.GetHeardTime().AsTime()) {
 		return false
 	}
+	if m.origin.Unit != "" {
+		c.relayed[m.name].Hear(m.row, at)
+		return true
+	}
 	m.row.HeardTime = timestamppb.New(at)
 	return true
+}
+
+// relays takes how a log stands with who relays it; of one's own nothing is taken.
+func (c *session) relays(log string, said *federationv1.Relayed) {
+	c.relayed[log] = federation.StandingOf(said, c.moment())
 }
 
 // stands notes that the log is here as its installation has shown it; one in a new era is

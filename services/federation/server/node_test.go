@@ -303,7 +303,7 @@ func (n *node) pushing(up federationv1.FederationServiceClient, cosigner string)
 			mirrored, err := service.Names(ctx)
 			return append(federation.OwnLogs(roles...), mirrored...), err
 		},
-		Sign: n.logs["federation"].Sign, Now: n.now, Boot: strings.ToLower(rand.Text()), Keep: n,
+		Relays: service.Relays, Sign: n.logs["federation"].Sign, Now: n.now, Boot: strings.ToLower(rand.Text()), Keep: n,
 		Patience: n.patience, Tries: feed.Backoff{First: time.Millisecond, Last: 20 * time.Millisecond},
 	}
 }

@@ -13,6 +13,7 @@ import (
 // be the start of it: then there is nothing to take.
 func (c *session) prove(ctx context.Context, p *federationv1.Prove) error {
 	delete(c.heads, p.GetOrigin())
+	c.relays(p.GetOrigin(), p.GetRelayed())
 	return c.on(ctx, p.GetOrigin(), func(m *held) error {
 		h, err := open(m, &federationv1.Head{Note: p.GetNote()})
 		if err != nil {

@@ -60,13 +60,18 @@ func (s *Service) ListMirrors(ctx context.Context, req *federationv1.ListMirrors
 func (s *Service) listen(m *federationv1.Mirror) {
 	now, heard := s.book.Clock(), m.GetHeardTime().AsTime()
 	m.HeardAgo = durationpb.New(max(0, now.Sub(heard).Truncate(time.Second)))
-	if m.GetState() == federationv1.Mirror_STATE_ACTIVE && federation.Silent(heard, now, s.parts.Silence) {
+	silence := s.parts.Silence
+	if o, _ := federation.ParseLog(federation.LogOf(m)); o.Unit != "" { // who relays it says so a heartbeat later
+		silence += federation.Slack
+	}
+	if m.GetState() == federationv1.Mirror_STATE_ACTIVE && federation.Silent(heard, now, silence) {
 		m.State = federationv1.Mirror_STATE_SILENT
 	}
 }
 
 // told lets the row of a log that is revoked, or whose relay is, say so, which the enrolment
-// knows. What two histories have proved stands.
+// knows, and that of one that is relayed what is wrong with it below. What two histories have
+// proved stands.
 func (s *Service) told(tx store.Tx, m *federationv1.Mirror) error {
 	e, err := s.enrolled(tx, federation.LogOf(m))
 	if err != nil {
@@ -76,10 +81,32 @@ func (s *Service) told(tx store.Tx, m *federationv1.Mirror) error {
 	if err != nil && !errors.Is(err, authz.ErrNotFound) {
 		return err
 	}
-	if m.GetState() != federationv1.Mirror_STATE_FROZEN && (federation.Revoked(e.in, m.GetOrigin()) || federation.Revoked(by, "")) {
+	switch below := m.GetRelayedState(); {
+	case m.GetState() == federationv1.Mirror_STATE_FROZEN:
+	case below == federationv1.Mirror_STATE_FROZEN:
+		m.State = below
+	case federation.Revoked(e.in, m.GetOrigin()), federation.Revoked(by, ""):
 		m.State = federationv1.Mirror_STATE_REVOKED
+	case below == federationv1.Mirror_STATE_BEHIND:
+		m.State = below
 	}
 	return nil
+}
+
+// Relays is what who is above is told of how the mirror of that feed stands here.
+func (s *Service) Relays(ctx context.Context, feed string) (r *federationv1.Relayed, err error) {
+	err = s.book.Store.View(ctx, func(tx store.Tx) error {
+		m, err := rows.Table.Get(tx, feed)
+		if err != nil {
+			return err
+		}
+		if err := s.told(tx, m); err != nil {
+			return err
+		}
+		r = federation.Relays(m, s.book.Clock())
+		return nil
+	})
+	return r, err
 }
 
 // GetBracket implements the RPC.

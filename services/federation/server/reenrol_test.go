@@ -258,6 +258,42 @@ func TestARenewalFurtherDownIsRelayed(t *testing.T) {
 	}
 }
 
+// TestWhatAnybodyCanSendIsToldOfNobody: a claim or greeting that no key of the installation has signed
+// leaves a number, and nothing on its mirror; nor does the installation itself while it is suspended.
+func TestWhatAnybodyCanSendIsToldOfNobody(t *testing.T) {
+	upper, lower, thief := newNode(t, "510000"), newNode(t, "510100"), newNode(t, "510100")
+	in, err := federation.Enrol(enrolment(t, lower))
+	in = upper.changes(t, in, err)
+	lower.work(2)
+	stop := lower.push(upper.up(), upper.cosigner().VerifierKey())
+	agrees(t, upper, lower, "rectification")
+	stop()
+	is := func(h *federationv1.Hello, want federationv1.Code) {
+		t.Helper()
+		if r := say(t, upper, hello(h)).GetReject(); r.GetCode() != want {
+			t.Errorf("it is answered %v, want %v", r, want)
+		}
+	}
+	thief.close()
+	thief.secret = "of a thief"
+	thief.open()
+	is(greeting(t, thief, upper), federationv1.Code_CODE_BAD_SIGNATURE)
+	thief.close()
+	thief.era = 7
+	thief.open()
+	is(greeting(t, thief, upper), federationv1.Code_CODE_UNKNOWN_LOG)
+	is(&federationv1.Hello{Installation: in.GetName(), Statement: "x"}, federationv1.Code_CODE_BAD_SIGNATURE)
+	in, err = federation.Moved(in, federation.Suspending, "核查")
+	upper.changes(t, in, err)
+	is(greeting(t, lower, upper), federationv1.Code_CODE_REVOKED)
+	if got, told := upper.row("510100.federation").GetRefusedGreetings(), upper.service.Refused(); len(got) != 0 || len(told) != 0 {
+		t.Errorf("the mirror says %v, and %v was told", got, told)
+	}
+	if got := upper.service.Unsigned(); got != 3 {
+		t.Errorf("%d were unsigned, want 3", got)
+	}
+}
+
 // TestWhoClaimsALaterEraIsTakenDown: whoever comes as an installation in an era that nobody has
 // enrolled, by a stream or in a file, is on its mirror for its administrators, and stays there when
 // it is enrolled again; so is who has not its key, and nobody of whom nothing is known.
@@ -270,7 +306,7 @@ func TestWhoClaimsALaterEraIsTakenDown(t *testing.T) {
 	agrees(t, upper, lower, "rectification")
 	stop()
 	thief.close()
-	thief.era, thief.secret = 7, "of a thief"
+	thief.era = 7
 	thief.open()
 	claims := func() {
 		if r := say(t, upper, hello(greeting(t, thief, upper))).GetReject(); r.GetCode() != federationv1.Code_CODE_UNKNOWN_LOG {
@@ -280,7 +316,7 @@ func TestWhoClaimsALaterEraIsTakenDown(t *testing.T) {
 	claims()
 	claims()
 	forged := greeting(t, lower, upper)
-	forged.Statement = greeting(t, thief, upper).GetStatement()
+	forged.Statement = greeting(t, lower, lower).GetStatement() // which it was not made for
 	if r := say(t, upper, hello(forged)).GetReject(); r.GetCode() != federationv1.Code_CODE_BAD_SIGNATURE {
 		t.Fatalf("a forged greeting is answered %v", r)
 	}

@@ -94,6 +94,10 @@ func (s *Service) Clones() int64 { return s.streams.Clones() }
 // process began, by code: once a minute at most of each.
 func (s *Service) Refused() map[federationv1.Code]int64 { return s.refused.Told() }
 
+// Unsigned is how many greetings came, since the process began, that no key of the installation
+// has signed as which they came.
+func (s *Service) Unsigned() int64 { return s.refused.Strangers() }
+
 // Names returns the feeds of all mirrors, such as "510104.rectification": what is
 // relayed upward beside the installation's own.
 func (s *Service) Names(ctx context.Context) ([]federation.Upward, error) {

@@ -27,9 +27,10 @@ type session struct {
 	root      string // its unit here
 	statement string // as signed
 	said      federation.Statement
-	heads     map[string]federation.Head // proved, by origin; entries beneath them may come
-	shown     time.Time                  // when its heads were shown; zero: now
-	urges     streams.Urges              // what it is told that was urged
+	heads     map[string]federation.Head     // proved, by origin; entries beneath them may come
+	relayed   map[string]federation.Standing // as was said last, by origin
+	shown     time.Time                      // when its heads were shown; zero: now
+	urges     streams.Urges                  // what it is told that was urged
 }
 
 // moment is when the session's heads are shown.
@@ -79,13 +80,21 @@ func skewed(at, now time.Time) error {
 	return &refusal{code: federationv1.Code_CODE_CLOCK_SKEW, detail: "the greeting is of " + at.Format(time.RFC3339) + "; here it is " + now.UTC().Format(time.RFC3339)}
 }
 
-// believe says who has signed a greeting to this installation, whenever that was. Of whoever
-// comes as one that is enrolled and is not it, is revoked, or claims an era which nobody has
-// enrolled, the log tells, and its mirror.
+// believe says who has signed a greeting to this installation, whenever that was. Of who is refused
+// though a key of the installation has signed it, the log tells, and its mirror; but not of one that
+// is merely suspended. What nobody has signed who is known is counted, and named nowhere.
 func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*session, error) {
 	c, err := s.signer(ctx, hello)
 	var r *refusal
 	if !errors.As(err, &r) || r.origin == "" && r.code != federationv1.Code_CODE_REVOKED && r.code != federationv1.Code_CODE_BAD_SIGNATURE {
+		return c, err
+	}
+	in, _ := s.installation(ctx, hello.GetInstallation())
+	if !federation.Signed(in, r.origin, hello.GetStatement()) {
+		s.refused.Unsigned()
+		return c, err
+	}
+	if _, own := federation.ReadStatement(federation.Voice(in), hello.GetStatement()); own == nil && in.GetState() == federationv1.Installation_STATE_SUSPENDED {
 		return c, err
 	}
 	now := s.book.Clock()
@@ -134,16 +143,21 @@ func (s *Service) signer(ctx context.Context, hello *federationv1.Hello) (*sessi
 	}
 	return &session{
 		s: s, name: in.GetName(), voice: voice, root: in.GetUnit(), statement: hello.GetStatement(), said: said,
-		heads: map[string]federation.Head{}, urges: streams.Urges{Of: s.parts.Urges, Clock: s.book.Clock},
+		heads: map[string]federation.Head{}, relayed: map[string]federation.Standing{}, urges: streams.Urges{Of: s.parts.Urges, Clock: s.book.Clock},
 	}, nil
 }
 
-// known reads the installation that calls itself so, if it is active.
-func (s *Service) known(ctx context.Context, name string) (in installation, err error) {
+func (s *Service) installation(ctx context.Context, name string) (in installation, err error) {
 	err = s.book.Store.View(ctx, func(tx store.Tx) error {
 		in, err = s.find(tx, name)
 		return err
 	})
+	return in, err
+}
+
+// known reads the installation that calls itself so, if it is active.
+func (s *Service) known(ctx context.Context, name string) (installation, error) {
+	in, err := s.installation(ctx, name)
 	switch {
 	case errors.Is(err, authz.ErrNotFound) || name == "":
 		return nil, &refusal{code: federationv1.Code_CODE_UNKNOWN_LOG, detail: "no such installation is enrolled"}
@@ -172,6 +186,7 @@ func (c *session) welcome(ctx context.Context, hello *federationv1.Hello) (*fede
 // standing compares a log's head with its mirror.
 func (c *session) standing(ctx context.Context, head *federationv1.Head) (*federationv1.Standing, error) {
 	standing := &federationv1.Standing{Origin: head.GetOrigin(), Credit: federation.Credit}
+	c.relays(head.GetOrigin(), head.GetRelayed())
 	err := c.on(ctx, head.GetOrigin(), func(m *held) error {
 		err := c.compare(m, head)
 		standing.Size, standing.Note, standing.Cover = m.size, m.row.GetNote(), m.lost

@@ -185,6 +185,10 @@ func (c *session) cover(m *held, head federation.Head, a *federationv1.Append) e
 	}
 	now := c.s.book.Clock()
 	m.row.Size = m.size
+	if of := c.relayed[m.name]; m.origin.Unit != "" && of.Heard.IsZero() { // nothing else says when it was heard of
+		of.Heard = c.moment()
+		of.Hear(m.row, of.Heard)
+	}
 	c.stands(m)
 	if m.size != head.Size {
 		return nil
@@ -202,6 +206,7 @@ func (c *session) cover(m *held, head federation.Head, a *federationv1.Append) e
 // beat notes that the log's head was shown again. One that contradicts the mirror
 // is judged like any.
 func (c *session) beat(ctx context.Context, b *federationv1.Beat) error {
+	c.relays(b.GetHead().GetOrigin(), b.GetHead().GetRelayed())
 	return c.on(ctx, b.GetHead().GetOrigin(), func(m *held) error {
 		h, err := open(m, b.GetHead())
 		if err != nil || h.Size > m.size {

@@ -7,8 +7,11 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/internal/store"
 )
 
 // TestWhatIsWatched: who pushes here and what they relay, how each stands, and how much
@@ -72,6 +75,58 @@ func TestAMirrorSaysThatItsInstallationIsRevoked(t *testing.T) {
 				t.Errorf("%s has the log of %s as %q, want %q", at.id, name, got.State, want)
 			}
 		}
+	}
+}
+
+// TestADeadInstallationIsSilentAllTheWayUp though who relays it lives: what that shows is not heard of
+// it. One that lives is active, and one of which two histories are signed is frozen, at each.
+func TestADeadInstallationIsSilentAllTheWayUp(t *testing.T) {
+	nation, top, middle := newNode(t, "500000"), newNode(t, "510000"), newNode(t, "510120")
+	low, forked := newNode(t, "510204"), newNode(t, "510205")
+	nation.enrol(top)
+	top.enrol(middle)
+	middle.enrol(low)
+	middle.enrol(forked)
+	var stops []func()
+	for _, n := range []*node{low, forked} {
+		n.work(3)
+		stops = append(stops, n.push(middle.up(), middle.cosigner().VerifierKey()))
+	}
+	stands := func(at *node, want map[*node]string) {
+		t.Helper()
+		for of, state := range want {
+			agrees(t, at, of, "rectification")
+			installation, service, _ := strings.Cut(at.mirrorOf(of, "rectification"), ".")
+			eventually(t, at.id+" has the log of "+of.id+" as "+state, func() bool { return at.watched(t, installation, service).State == state })
+		}
+	}
+	relays := func(want map[*node]string) (stop func()) {
+		stands(middle, want)
+		down := middle.push(top.up(), top.cosigner().VerifierKey())
+		stands(top, want)
+		up := top.push(nation.up(), nation.cosigner().VerifierKey())
+		stands(nation, want)
+		return func() { down(); up() }
+	}
+	relays(map[*node]string{low: "active", forked: "active"})()
+	for _, stop := range stops {
+		stop()
+	}
+	frozen := middle.row("510205.rectification")
+	frozen.State = federationv1.Mirror_STATE_FROZEN
+	middle.must(middle.engines["federation"].Update(t.Context(), func(tx store.Tx) error { return rows.Table.Put(tx, frozen) }))
+	later(time.Hour, low, forked, middle, top, nation)
+	relays(map[*node]string{low: "silent", forked: "frozen"})
+	if w := nation.watched(t, "510204~510204", "rectification"); w.Heard < time.Hour/2 {
+		t.Errorf("at the top it was heard of %v ago", w.Heard)
+	}
+	if w := nation.watched(t, "510000", "rectification"); w.State != "active" {
+		t.Errorf("who relays it is %+v", w)
+	}
+	low.work(2)
+	low.push(middle.up(), middle.cosigner().VerifierKey())
+	for _, at := range []*node{middle, top, nation} {
+		stands(at, map[*node]string{low: "active"})
 	}
 }
 

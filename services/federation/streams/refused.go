@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"maps"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
@@ -16,7 +17,16 @@ type Refused struct {
 	mu   sync.Mutex
 	told map[greeting]time.Time
 	all  map[federationv1.Code]int64 // of what was told
+
+	unsigned atomic.Int64
 }
+
+// Unsigned counts a greeting that nobody has signed who is known: anybody can send it, as
+// whomever, so it is told of nobody.
+func (r *Refused) Unsigned() { r.unsigned.Add(1) }
+
+// Strangers is how many greetings nobody had signed who is known, since the process began.
+func (r *Refused) Strangers() int64 { return r.unsigned.Load() }
 
 // greeting is one that is refused: of each kind another is told.
 type greeting struct {

@@ -138,7 +138,7 @@ func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, e
 	}
 	pushing := push.Config{
 		Installation: s.config.Name(), Cosigner: s.config.Federation.Parent.Cosigner,
-		Feeds: logs.Feeds, Names: s.pushed(service), Sign: book.Log.Sign, Now: book.Clock,
+		Feeds: logs.Feeds, Names: s.pushed(service), Relays: service.Relays, Sign: book.Log.Sign, Now: book.Clock,
 		Boot: strings.ToLower(rand.Text()), Keep: logs, Simulated: s.Clock.Simulated(),
 		Recipient: Unsealer(s.secrets["federation"]).Recipient(),
 	}
@@ -177,7 +177,7 @@ func (s *Suite) watch(service *federationserver.Service, logs own.Logs, now func
 	if err := s.telemetry.Clones(service.Clones); err != nil {
 		return err
 	}
-	if err := s.telemetry.Greetings(func() map[string]int64 { return refused(service.Refused()) }); err != nil {
+	if err := s.telemetry.Greetings(func() map[string]int64 { return refused(service.Refused()) }, service.Unsigned); err != nil {
 		return err
 	}
 	return s.telemetry.Mirrors(func() (all []telemetry.Mirror) {

@@ -39,8 +39,13 @@ func (t *Telemetry) Clones(look func() int64) error {
 }
 
 // Greetings shows how often who came as an installation below was not believed, by the code of
-// the answer. A second call is an error.
-func (t *Telemetry) Greetings(look func() map[string]int64) error {
+// the answer, and how many came that no key of theirs had signed. A second call is an error.
+func (t *Telemetry) Greetings(look func() map[string]int64, unsigned func() int64) error {
+	if err := t.registry.Register(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "duban_greetings_unsigned_total", Help: "How many greetings were refused that no key of the installation had signed as which they came.",
+	}, func() float64 { return float64(unsigned()) })); err != nil {
+		return fmt.Errorf("showing unsigned greetings: %w", err)
+	}
 	if err := t.registry.Register(greetings(look)); err != nil {
 		return fmt.Errorf("showing refused greetings: %w", err)
 	}

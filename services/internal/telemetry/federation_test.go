@@ -21,7 +21,7 @@ func TestMirrorsAreBounded(t *testing.T) {
 	if err := b.Clones(func() int64 { return 3 }); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Greetings(func() map[string]int64 { return map[string]int64{"revoked": 4, "unknown_log": 0} }); err != nil {
+	if err := b.Greetings(func() map[string]int64 { return map[string]int64{"revoked": 4, "unknown_log": 0} }, func() int64 { return 9 }); err != nil {
 		t.Fatal(err)
 	}
 	page := b.page(t)
@@ -29,6 +29,9 @@ func TestMirrorsAreBounded(t *testing.T) {
 		if got := sample(t, page, "duban_greetings_refused_total{", `code="`+code+`"`); got != want {
 			t.Errorf("%v greetings are refused with %s, want %v", got, code, want)
 		}
+	}
+	if got := sample(t, page, "duban_greetings_unsigned_total"); got != 9 {
+		t.Errorf("%v unsigned greetings, want 9", got)
 	}
 	if got := sample(t, page, "duban_clones_total"); got != 3 {
 		t.Errorf("%v clones, want 3", got)

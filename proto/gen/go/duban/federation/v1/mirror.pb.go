@@ -172,7 +172,9 @@ type Mirror struct {
 	Note string `protobuf:"bytes,7,opt,name=note,proto3" json:"note,omitempty"`
 	// Whether it is taken.
 	State Mirror_State `protobuf:"varint,8,opt,name=state,proto3,enum=duban.federation.v1.Mirror_State" json:"state,omitempty"`
-	// When its installation last showed its head; of one that never has, when it was enrolled.
+	// When its installation last showed its head; of one that never has, when it was enrolled. Of a
+	// log that is relayed: when it showed it to the installation it pushes to, as who relays it says;
+	// of a relay that says nothing of it, when entries of it came last.
 	HeardTime *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=heard_time,json=heardTime,proto3" json:"heard_time,omitempty"`
 	// How long ago that is.
 	HeardAgo *durationpb.Duration `protobuf:"bytes,10,opt,name=heard_ago,json=heardAgo,proto3" json:"heard_ago,omitempty"`
@@ -195,8 +197,10 @@ type Mirror struct {
 	// Who came as its installation and was not believed, by the code of the answer; on the mirror
 	// of the service federation, by which an installation shows who it is.
 	RefusedGreetings []*RefusedGreeting `protobuf:"bytes,17,rep,name=refused_greetings,json=refusedGreetings,proto3" json:"refused_greetings,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Of a log that is relayed: BEHIND or FROZEN, if who relays it says so; state has it too.
+	RelayedState  Mirror_State `protobuf:"varint,18,opt,name=relayed_state,json=relayedState,proto3,enum=duban.federation.v1.Mirror_State" json:"relayed_state,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Mirror) Reset() {
@@ -348,9 +352,17 @@ func (x *Mirror) GetRefusedGreetings() []*RefusedGreeting {
 	return nil
 }
 
-// That somebody came as an enrolled installation and was not believed (未获采信的来访): with a key
-// that was revoked or never enrolled, or in an era that nobody has enrolled. Nothing of it is
-// signed by anybody who is known: it proves nothing against the installation.
+func (x *Mirror) GetRelayedState() Mirror_State {
+	if x != nil {
+		return x.RelayedState
+	}
+	return Mirror_STATE_UNSPECIFIED
+}
+
+// That somebody came as an enrolled installation and was not believed (未获采信的来访), though a key
+// that was ever enrolled of it had signed the greeting: it is revoked, has another key now, or
+// claims an era that nobody has enrolled. Who is suspended is not noted, nor what no key of it has
+// signed, which anybody can send.
 type RefusedGreeting struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What it was answered.
@@ -1086,7 +1098,7 @@ var File_duban_federation_v1_mirror_proto protoreflect.FileDescriptor
 
 const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\n" +
-	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a#duban/federation/v1/replicate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x06\n" +
+	" duban/federation/v1/mirror.proto\x12\x13duban.federation.v1\x1a\x1bbuf/validate/validate.proto\x1a#duban/federation/v1/replicate.proto\x1a duban/organization/v1/unit.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xfa\x06\n" +
 	"\x06Mirror\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04feed\x18\x02 \x01(\tR\x04feed\x12\x16\n" +
@@ -1106,7 +1118,8 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\x0eeffective_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x12'\n" +
 	"\x0fbackdated_count\x18\x0f \x01(\x04R\x0ebackdatedCount\x12%\n" +
 	"\x0ebackdated_seqs\x18\x10 \x03(\x04R\rbackdatedSeqs\x12Q\n" +
-	"\x11refused_greetings\x18\x11 \x03(\v2$.duban.federation.v1.RefusedGreetingR\x10refusedGreetings\"y\n" +
+	"\x11refused_greetings\x18\x11 \x03(\v2$.duban.federation.v1.RefusedGreetingR\x10refusedGreetings\x12F\n" +
+	"\rrelayed_state\x18\x12 \x01(\x0e2!.duban.federation.v1.Mirror.StateR\frelayedState\"y\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_ACTIVE\x10\x01\x12\x10\n" +
@@ -1220,27 +1233,28 @@ var file_duban_federation_v1_mirror_proto_depIdxs = []int32{
 	4,  // 3: duban.federation.v1.Mirror.refused_units:type_name -> duban.federation.v1.RefusedUnit
 	12, // 4: duban.federation.v1.Mirror.effective_time:type_name -> google.protobuf.Timestamp
 	3,  // 5: duban.federation.v1.Mirror.refused_greetings:type_name -> duban.federation.v1.RefusedGreeting
-	14, // 6: duban.federation.v1.RefusedGreeting.code:type_name -> duban.federation.v1.Code
-	12, // 7: duban.federation.v1.RefusedGreeting.first_time:type_name -> google.protobuf.Timestamp
-	12, // 8: duban.federation.v1.RefusedGreeting.last_time:type_name -> google.protobuf.Timestamp
-	1,  // 9: duban.federation.v1.RefusedUnit.reason:type_name -> duban.federation.v1.RefusedUnit.Reason
-	15, // 10: duban.federation.v1.RemoteUnit.unit:type_name -> duban.organization.v1.Unit
-	12, // 11: duban.federation.v1.RemoteUnit.effective_time:type_name -> google.protobuf.Timestamp
-	12, // 12: duban.federation.v1.RemoteUnit.create_time:type_name -> google.protobuf.Timestamp
-	12, // 13: duban.federation.v1.RemoteUnit.update_time:type_name -> google.protobuf.Timestamp
-	12, // 14: duban.federation.v1.Cosignature.create_time:type_name -> google.protobuf.Timestamp
-	12, // 15: duban.federation.v1.Cosignature.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 16: duban.federation.v1.ListMirrorsResponse.mirrors:type_name -> duban.federation.v1.Mirror
-	12, // 17: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
-	12, // 18: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
-	12, // 19: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
-	12, // 20: duban.federation.v1.Bracket.effective_time:type_name -> google.protobuf.Timestamp
-	12, // 21: duban.federation.v1.Bracket.record_time:type_name -> google.protobuf.Timestamp
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	0,  // 6: duban.federation.v1.Mirror.relayed_state:type_name -> duban.federation.v1.Mirror.State
+	14, // 7: duban.federation.v1.RefusedGreeting.code:type_name -> duban.federation.v1.Code
+	12, // 8: duban.federation.v1.RefusedGreeting.first_time:type_name -> google.protobuf.Timestamp
+	12, // 9: duban.federation.v1.RefusedGreeting.last_time:type_name -> google.protobuf.Timestamp
+	1,  // 10: duban.federation.v1.RefusedUnit.reason:type_name -> duban.federation.v1.RefusedUnit.Reason
+	15, // 11: duban.federation.v1.RemoteUnit.unit:type_name -> duban.organization.v1.Unit
+	12, // 12: duban.federation.v1.RemoteUnit.effective_time:type_name -> google.protobuf.Timestamp
+	12, // 13: duban.federation.v1.RemoteUnit.create_time:type_name -> google.protobuf.Timestamp
+	12, // 14: duban.federation.v1.RemoteUnit.update_time:type_name -> google.protobuf.Timestamp
+	12, // 15: duban.federation.v1.Cosignature.create_time:type_name -> google.protobuf.Timestamp
+	12, // 16: duban.federation.v1.Cosignature.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 17: duban.federation.v1.ListMirrorsResponse.mirrors:type_name -> duban.federation.v1.Mirror
+	12, // 18: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
+	12, // 19: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
+	12, // 20: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
+	12, // 21: duban.federation.v1.Bracket.effective_time:type_name -> google.protobuf.Timestamp
+	12, // 22: duban.federation.v1.Bracket.record_time:type_name -> google.protobuf.Timestamp
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_mirror_proto_init() }

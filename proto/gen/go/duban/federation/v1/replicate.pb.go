@@ -471,7 +471,9 @@ type Head struct {
 	// The log's origin; of a log that is relayed, ~ and the id of its installation's unit follow.
 	Origin string `protobuf:"bytes,1,opt,name=origin,proto3" json:"origin,omitempty"`
 	// The checkpoint as a signed note; empty while the log is.
-	Note          string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	Note string `protobuf:"bytes,2,opt,name=note,proto3" json:"note,omitempty"`
+	// Of a log that is relayed: how it stands with who relays it.
+	Relayed       *Relayed `protobuf:"bytes,3,opt,name=relayed,proto3" json:"relayed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -520,6 +522,79 @@ func (x *Head) GetNote() string {
 	return ""
 }
 
+func (x *Head) GetRelayed() *Relayed {
+	if x != nil {
+		return x.Relayed
+	}
+	return nil
+}
+
+// How a log that is relayed stands with who relays it, which alone hears of its installation. Of
+// a relay that says nothing of it, as those of earlier builds, a log counts as heard of when
+// entries of it came last.
+type Relayed struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long ago its installation was heard of, to who relays it here.
+	HeardAgo *durationpb.Duration `protobuf:"bytes,1,opt,name=heard_ago,json=heardAgo,proto3" json:"heard_ago,omitempty"`
+	// 回退: less was shown to who relays it than had been.
+	Behind bool `protobuf:"varint,2,opt,name=behind,proto3" json:"behind,omitempty"`
+	// 冻结: who relays it has evidence of two histories, and takes nothing more.
+	Frozen        bool `protobuf:"varint,3,opt,name=frozen,proto3" json:"frozen,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Relayed) Reset() {
+	*x = Relayed{}
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Relayed) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Relayed) ProtoMessage() {}
+
+func (x *Relayed) ProtoReflect() protoreflect.Message {
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Relayed.ProtoReflect.Descriptor instead.
+func (*Relayed) Descriptor() ([]byte, []int) {
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Relayed) GetHeardAgo() *durationpb.Duration {
+	if x != nil {
+		return x.HeardAgo
+	}
+	return nil
+}
+
+func (x *Relayed) GetBehind() bool {
+	if x != nil {
+		return x.Behind
+	}
+	return false
+}
+
+func (x *Relayed) GetFrozen() bool {
+	if x != nil {
+		return x.Frozen
+	}
+	return false
+}
+
 // How far logs are mirrored, log by log as in Hello.
 type Welcome struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -531,7 +606,7 @@ type Welcome struct {
 
 func (x *Welcome) Reset() {
 	*x = Welcome{}
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[4]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -543,7 +618,7 @@ func (x *Welcome) String() string {
 func (*Welcome) ProtoMessage() {}
 
 func (x *Welcome) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[4]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -556,7 +631,7 @@ func (x *Welcome) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Welcome.ProtoReflect.Descriptor instead.
 func (*Welcome) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{4}
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Welcome) GetLogs() []*Standing {
@@ -592,7 +667,7 @@ type Standing struct {
 
 func (x *Standing) Reset() {
 	*x = Standing{}
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[5]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -604,7 +679,7 @@ func (x *Standing) String() string {
 func (*Standing) ProtoMessage() {}
 
 func (x *Standing) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[5]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -617,7 +692,7 @@ func (x *Standing) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Standing.ProtoReflect.Descriptor instead.
 func (*Standing) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{5}
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Standing) GetOrigin() string {
@@ -688,14 +763,16 @@ type Prove struct {
 	// The root of the log's tree at that size.
 	Root []byte `protobuf:"bytes,4,opt,name=root,proto3" json:"root,omitempty"`
 	// That the tree of that size is the start of the checkpoint's.
-	Consistency   [][]byte `protobuf:"bytes,5,rep,name=consistency,proto3" json:"consistency,omitempty"`
+	Consistency [][]byte `protobuf:"bytes,5,rep,name=consistency,proto3" json:"consistency,omitempty"`
+	// As in Head.
+	Relayed       *Relayed `protobuf:"bytes,6,opt,name=relayed,proto3" json:"relayed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Prove) Reset() {
 	*x = Prove{}
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[6]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -707,7 +784,7 @@ func (x *Prove) String() string {
 func (*Prove) ProtoMessage() {}
 
 func (x *Prove) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[6]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -720,7 +797,7 @@ func (x *Prove) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Prove.ProtoReflect.Descriptor instead.
 func (*Prove) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{6}
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Prove) GetOrigin() string {
@@ -758,6 +835,13 @@ func (x *Prove) GetConsistency() [][]byte {
 	return nil
 }
 
+func (x *Prove) GetRelayed() *Relayed {
+	if x != nil {
+		return x.Relayed
+	}
+	return nil
+}
+
 // A run of entries beneath the head that was proved last.
 type Append struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -773,7 +857,7 @@ type Append struct {
 
 func (x *Append) Reset() {
 	*x = Append{}
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[7]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -785,7 +869,7 @@ func (x *Append) String() string {
 func (*Append) ProtoMessage() {}
 
 func (x *Append) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[7]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -798,7 +882,7 @@ func (x *Append) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Append.ProtoReflect.Descriptor instead.
 func (*Append) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{7}
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Append) GetOrigin() string {
@@ -833,7 +917,7 @@ type Beat struct {
 
 func (x *Beat) Reset() {
 	*x = Beat{}
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[8]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -845,7 +929,7 @@ func (x *Beat) String() string {
 func (*Beat) ProtoMessage() {}
 
 func (x *Beat) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[8]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -858,7 +942,7 @@ func (x *Beat) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Beat.ProtoReflect.Descriptor instead.
 func (*Beat) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{8}
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Beat) GetHead() *Head {
@@ -885,7 +969,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[9]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +981,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[9]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +994,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{9}
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Ack) GetOrigin() string {
@@ -962,7 +1046,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[10]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -974,7 +1058,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[10]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -987,7 +1071,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{10}
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Reject) GetOrigin() string {
@@ -1045,7 +1129,7 @@ type Fetch struct {
 
 func (x *Fetch) Reset() {
 	*x = Fetch{}
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[11]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1057,7 +1141,7 @@ func (x *Fetch) String() string {
 func (*Fetch) ProtoMessage() {}
 
 func (x *Fetch) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[11]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1070,7 +1154,7 @@ func (x *Fetch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Fetch.ProtoReflect.Descriptor instead.
 func (*Fetch) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{11}
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Fetch) GetOrigin() string {
@@ -1101,7 +1185,7 @@ type Entries struct {
 
 func (x *Entries) Reset() {
 	*x = Entries{}
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[12]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1197,7 @@ func (x *Entries) String() string {
 func (*Entries) ProtoMessage() {}
 
 func (x *Entries) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[12]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1210,7 @@ func (x *Entries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Entries.ProtoReflect.Descriptor instead.
 func (*Entries) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{12}
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Entries) GetOrigin() string {
@@ -1154,7 +1238,7 @@ type Urged struct {
 
 func (x *Urged) Reset() {
 	*x = Urged{}
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[13]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1166,7 +1250,7 @@ func (x *Urged) String() string {
 func (*Urged) ProtoMessage() {}
 
 func (x *Urged) ProtoReflect() protoreflect.Message {
-	mi := &file_duban_federation_v1_replicate_proto_msgTypes[13]
+	mi := &file_duban_federation_v1_replicate_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1179,7 +1263,7 @@ func (x *Urged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Urged.ProtoReflect.Descriptor instead.
 func (*Urged) Descriptor() ([]byte, []int) {
-	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{13}
+	return file_duban_federation_v1_replicate_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Urged) GetUrges() []*v11.Urge {
@@ -1211,10 +1295,15 @@ const file_duban_federation_v1_replicate_proto_rawDesc = "" +
 	"\x05Hello\x12\x1c\n" +
 	"\tstatement\x18\x01 \x01(\tR\tstatement\x12-\n" +
 	"\x04logs\x18\x02 \x03(\v2\x19.duban.federation.v1.HeadR\x04logs\x12\"\n" +
-	"\finstallation\x18\x03 \x01(\tR\finstallation\"2\n" +
+	"\finstallation\x18\x03 \x01(\tR\finstallation\"j\n" +
 	"\x04Head\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x12\n" +
-	"\x04note\x18\x02 \x01(\tR\x04note\"<\n" +
+	"\x04note\x18\x02 \x01(\tR\x04note\x126\n" +
+	"\arelayed\x18\x03 \x01(\v2\x1c.duban.federation.v1.RelayedR\arelayed\"q\n" +
+	"\aRelayed\x126\n" +
+	"\theard_ago\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\bheardAgo\x12\x16\n" +
+	"\x06behind\x18\x02 \x01(\bR\x06behind\x12\x16\n" +
+	"\x06frozen\x18\x03 \x01(\bR\x06frozen\"<\n" +
 	"\aWelcome\x121\n" +
 	"\x04logs\x18\x01 \x03(\v2\x1d.duban.federation.v1.StandingR\x04logs\"\x93\x02\n" +
 	"\bStanding\x12\x16\n" +
@@ -1225,13 +1314,14 @@ const file_duban_federation_v1_replicate_proto_rawDesc = "" +
 	"\x04note\x18\x05 \x01(\tR\x04note\x12\x16\n" +
 	"\x06credit\x18\x06 \x01(\rR\x06credit\x129\n" +
 	"\bevidence\x18\a \x01(\v2\x1d.duban.federation.v1.EvidenceR\bevidence\x121\n" +
-	"\x05cover\x18\b \x01(\v2\x1b.duban.federation.v1.BranchR\x05cover\"}\n" +
+	"\x05cover\x18\b \x01(\v2\x1b.duban.federation.v1.BranchR\x05cover\"\xb5\x01\n" +
 	"\x05Prove\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12\x12\n" +
 	"\x04note\x18\x02 \x01(\tR\x04note\x12\x12\n" +
 	"\x04size\x18\x03 \x01(\x04R\x04size\x12\x12\n" +
 	"\x04root\x18\x04 \x01(\fR\x04root\x12 \n" +
-	"\vconsistency\x18\x05 \x03(\fR\vconsistency\"s\n" +
+	"\vconsistency\x18\x05 \x03(\fR\vconsistency\x126\n" +
+	"\arelayed\x18\x06 \x01(\v2\x1c.duban.federation.v1.RelayedR\arelayed\"s\n" +
 	"\x06Append\x12\x16\n" +
 	"\x06origin\x18\x01 \x01(\tR\x06origin\x12/\n" +
 	"\arecords\x18\x02 \x03(\v2\x15.duban.feed.v1.RecordR\arecords\x12 \n" +
@@ -1288,57 +1378,61 @@ func file_duban_federation_v1_replicate_proto_rawDescGZIP() []byte {
 }
 
 var file_duban_federation_v1_replicate_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_duban_federation_v1_replicate_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_duban_federation_v1_replicate_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_duban_federation_v1_replicate_proto_goTypes = []any{
 	(Code)(0),                   // 0: duban.federation.v1.Code
 	(*ReplicateRequest)(nil),    // 1: duban.federation.v1.ReplicateRequest
 	(*ReplicateResponse)(nil),   // 2: duban.federation.v1.ReplicateResponse
 	(*Hello)(nil),               // 3: duban.federation.v1.Hello
 	(*Head)(nil),                // 4: duban.federation.v1.Head
-	(*Welcome)(nil),             // 5: duban.federation.v1.Welcome
-	(*Standing)(nil),            // 6: duban.federation.v1.Standing
-	(*Prove)(nil),               // 7: duban.federation.v1.Prove
-	(*Append)(nil),              // 8: duban.federation.v1.Append
-	(*Beat)(nil),                // 9: duban.federation.v1.Beat
-	(*Ack)(nil),                 // 10: duban.federation.v1.Ack
-	(*Reject)(nil),              // 11: duban.federation.v1.Reject
-	(*Fetch)(nil),               // 12: duban.federation.v1.Fetch
-	(*Entries)(nil),             // 13: duban.federation.v1.Entries
-	(*Urged)(nil),               // 14: duban.federation.v1.Urged
-	(*Evidence)(nil),            // 15: duban.federation.v1.Evidence
-	(*Branch)(nil),              // 16: duban.federation.v1.Branch
-	(*v1.Record)(nil),           // 17: duban.feed.v1.Record
-	(*durationpb.Duration)(nil), // 18: google.protobuf.Duration
-	(*v11.Urge)(nil),            // 19: duban.aggregation.v1.Urge
+	(*Relayed)(nil),             // 5: duban.federation.v1.Relayed
+	(*Welcome)(nil),             // 6: duban.federation.v1.Welcome
+	(*Standing)(nil),            // 7: duban.federation.v1.Standing
+	(*Prove)(nil),               // 8: duban.federation.v1.Prove
+	(*Append)(nil),              // 9: duban.federation.v1.Append
+	(*Beat)(nil),                // 10: duban.federation.v1.Beat
+	(*Ack)(nil),                 // 11: duban.federation.v1.Ack
+	(*Reject)(nil),              // 12: duban.federation.v1.Reject
+	(*Fetch)(nil),               // 13: duban.federation.v1.Fetch
+	(*Entries)(nil),             // 14: duban.federation.v1.Entries
+	(*Urged)(nil),               // 15: duban.federation.v1.Urged
+	(*durationpb.Duration)(nil), // 16: google.protobuf.Duration
+	(*Evidence)(nil),            // 17: duban.federation.v1.Evidence
+	(*Branch)(nil),              // 18: duban.federation.v1.Branch
+	(*v1.Record)(nil),           // 19: duban.feed.v1.Record
+	(*v11.Urge)(nil),            // 20: duban.aggregation.v1.Urge
 }
 var file_duban_federation_v1_replicate_proto_depIdxs = []int32{
 	3,  // 0: duban.federation.v1.ReplicateRequest.hello:type_name -> duban.federation.v1.Hello
-	7,  // 1: duban.federation.v1.ReplicateRequest.prove:type_name -> duban.federation.v1.Prove
-	8,  // 2: duban.federation.v1.ReplicateRequest.append:type_name -> duban.federation.v1.Append
-	9,  // 3: duban.federation.v1.ReplicateRequest.beat:type_name -> duban.federation.v1.Beat
-	12, // 4: duban.federation.v1.ReplicateRequest.fetch:type_name -> duban.federation.v1.Fetch
-	5,  // 5: duban.federation.v1.ReplicateResponse.welcome:type_name -> duban.federation.v1.Welcome
-	10, // 6: duban.federation.v1.ReplicateResponse.ack:type_name -> duban.federation.v1.Ack
-	11, // 7: duban.federation.v1.ReplicateResponse.reject:type_name -> duban.federation.v1.Reject
-	13, // 8: duban.federation.v1.ReplicateResponse.entries:type_name -> duban.federation.v1.Entries
-	14, // 9: duban.federation.v1.ReplicateResponse.urged:type_name -> duban.federation.v1.Urged
+	8,  // 1: duban.federation.v1.ReplicateRequest.prove:type_name -> duban.federation.v1.Prove
+	9,  // 2: duban.federation.v1.ReplicateRequest.append:type_name -> duban.federation.v1.Append
+	10, // 3: duban.federation.v1.ReplicateRequest.beat:type_name -> duban.federation.v1.Beat
+	13, // 4: duban.federation.v1.ReplicateRequest.fetch:type_name -> duban.federation.v1.Fetch
+	6,  // 5: duban.federation.v1.ReplicateResponse.welcome:type_name -> duban.federation.v1.Welcome
+	11, // 6: duban.federation.v1.ReplicateResponse.ack:type_name -> duban.federation.v1.Ack
+	12, // 7: duban.federation.v1.ReplicateResponse.reject:type_name -> duban.federation.v1.Reject
+	14, // 8: duban.federation.v1.ReplicateResponse.entries:type_name -> duban.federation.v1.Entries
+	15, // 9: duban.federation.v1.ReplicateResponse.urged:type_name -> duban.federation.v1.Urged
 	4,  // 10: duban.federation.v1.Hello.logs:type_name -> duban.federation.v1.Head
-	6,  // 11: duban.federation.v1.Welcome.logs:type_name -> duban.federation.v1.Standing
-	0,  // 12: duban.federation.v1.Standing.code:type_name -> duban.federation.v1.Code
-	15, // 13: duban.federation.v1.Standing.evidence:type_name -> duban.federation.v1.Evidence
-	16, // 14: duban.federation.v1.Standing.cover:type_name -> duban.federation.v1.Branch
-	17, // 15: duban.federation.v1.Append.records:type_name -> duban.feed.v1.Record
-	4,  // 16: duban.federation.v1.Beat.head:type_name -> duban.federation.v1.Head
-	0,  // 17: duban.federation.v1.Reject.code:type_name -> duban.federation.v1.Code
-	18, // 18: duban.federation.v1.Reject.retry_after:type_name -> google.protobuf.Duration
-	15, // 19: duban.federation.v1.Reject.evidence:type_name -> duban.federation.v1.Evidence
-	17, // 20: duban.federation.v1.Entries.records:type_name -> duban.feed.v1.Record
-	19, // 21: duban.federation.v1.Urged.urges:type_name -> duban.aggregation.v1.Urge
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	5,  // 11: duban.federation.v1.Head.relayed:type_name -> duban.federation.v1.Relayed
+	16, // 12: duban.federation.v1.Relayed.heard_ago:type_name -> google.protobuf.Duration
+	7,  // 13: duban.federation.v1.Welcome.logs:type_name -> duban.federation.v1.Standing
+	0,  // 14: duban.federation.v1.Standing.code:type_name -> duban.federation.v1.Code
+	17, // 15: duban.federation.v1.Standing.evidence:type_name -> duban.federation.v1.Evidence
+	18, // 16: duban.federation.v1.Standing.cover:type_name -> duban.federation.v1.Branch
+	5,  // 17: duban.federation.v1.Prove.relayed:type_name -> duban.federation.v1.Relayed
+	19, // 18: duban.federation.v1.Append.records:type_name -> duban.feed.v1.Record
+	4,  // 19: duban.federation.v1.Beat.head:type_name -> duban.federation.v1.Head
+	0,  // 20: duban.federation.v1.Reject.code:type_name -> duban.federation.v1.Code
+	16, // 21: duban.federation.v1.Reject.retry_after:type_name -> google.protobuf.Duration
+	17, // 22: duban.federation.v1.Reject.evidence:type_name -> duban.federation.v1.Evidence
+	19, // 23: duban.federation.v1.Entries.records:type_name -> duban.feed.v1.Record
+	20, // 24: duban.federation.v1.Urged.urges:type_name -> duban.aggregation.v1.Urge
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_replicate_proto_init() }
@@ -1367,7 +1461,7 @@ func file_duban_federation_v1_replicate_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_duban_federation_v1_replicate_proto_rawDesc), len(file_duban_federation_v1_replicate_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
