@@ -30,7 +30,7 @@ func Body(m route.Match, body []byte, maxDepth int) ([]byte, []protoreflect.Fiel
 	if err := shape(body, within(m.Route), maxDepth); err != nil {
 		return nil, nil, err
 	}
-	r := reader{body: body, dec: json.NewDecoder(bytes.NewReader(body)), bound: jsonNames(m), tellings: map[protoreflect.FullName]*telling{}}
+	r := reader{route: m.Route, body: body, dec: json.NewDecoder(bytes.NewReader(body)), bound: jsonNames(m), tellings: map[protoreflect.FullName]*telling{}}
 	r.dec.UseNumber()
 	set, err := r.root(m.Route)
 	if err != nil {
@@ -53,6 +53,7 @@ func jsonNames(m route.Match) map[string]string {
 
 // reader walks over one body, which is known to be JSON.
 type reader struct {
+	route *route.Route
 	body  []byte
 	dec   *json.Decoder
 	bound map[string]string
@@ -82,7 +83,7 @@ func (r *reader) root(rt *route.Route) ([]protoreflect.FieldDescriptor, error) {
 	}
 	set, err := r.object(message, path)
 	if rt.Body != "*" {
-		r.misplaced(rt.Input(), set, path)
+		r.misplaced(rt, set, path)
 	}
 	return set, err
 }
@@ -106,14 +107,22 @@ func within(rt *route.Route) string {
 // misplaced tells of members that the service would not read, because clients are
 // only told them, and that are parameters of the call under the same name: who
 // sends them means those.
-func (r *reader) misplaced(input protoreflect.MessageDescriptor, set []protoreflect.FieldDescriptor, path string) {
+func (r *reader) misplaced(rt *route.Route, set []protoreflect.FieldDescriptor, path string) {
 	for _, f := range set {
-		if input.Fields().ByName(f.Name()) != nil && behaves(f, annotations.FieldBehavior_OUTPUT_ONLY) {
-			r.tell(join(path, f.JSONName()), "query", problem.Text{
-				Zh: "应作为查询参数给出：?" + f.JSONName() + "=…", En: "must be given in the query, as ?" + f.JSONName() + "=…",
-			})
+		text := asked(rt, string(f.Name()))
+		if text != (problem.Text{}) && behaves(f, annotations.FieldBehavior_OUTPUT_ONLY) {
+			r.tell(join(path, f.JSONName()), "query", text)
 		}
 	}
+}
+
+// unknown tells of a member that is none: at the top of the body it may be a parameter.
+func (r *reader) unknown(at, path, name string) {
+	if text := asked(r.route, name); path == within(r.route) && text != (problem.Text{}) {
+		r.tell(at, "query", text)
+		return
+	}
+	r.tell(at, "unknown", unknownField)
 }
 
 // unreadable wraps what cannot happen to a body that passed shape.
@@ -142,7 +151,7 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 		f := route.Named(message, name)
 		switch {
 		case f == nil:
-			r.tell(at, "unknown", unknownField)
+			r.unknown(at, path, name)
 		case slices.Contains(set, f):
 			r.tell(at, "duplicate", duplicateField)
 		default:
