@@ -83,7 +83,7 @@ func (r *reader) root(rt *route.Route) ([]protoreflect.FieldDescriptor, error) {
 	}
 	set, err := r.object(message, path)
 	if rt.Body != "*" {
-		r.misplaced(rt.Input(), set, path)
+		r.misplaced(rt, set, path)
 	}
 	return set, err
 }
@@ -107,27 +107,22 @@ func within(rt *route.Route) string {
 // misplaced tells of members that the service would not read, because clients are
 // only told them, and that are parameters of the call under the same name: who
 // sends them means those.
-func (r *reader) misplaced(input protoreflect.MessageDescriptor, set []protoreflect.FieldDescriptor, path string) {
+func (r *reader) misplaced(rt *route.Route, set []protoreflect.FieldDescriptor, path string) {
 	for _, f := range set {
-		if input.Fields().ByName(f.Name()) != nil && behaves(f, annotations.FieldBehavior_OUTPUT_ONLY) {
-			r.tell(join(path, f.JSONName()), "query", inQuery(f))
+		text := asked(rt, string(f.Name()))
+		if text != (problem.Text{}) && behaves(f, annotations.FieldBehavior_OUTPUT_ONLY) {
+			r.tell(join(path, f.JSONName()), "query", text)
 		}
 	}
 }
 
-// unknown tells of a member that a message at path has no field for: if it stands directly in
-// the body, and the call takes a parameter of that name, that it belongs in the query.
-func (r *reader) unknown(path, name string) {
-	f := route.Named(r.route.Input(), name)
-	if path != within(r.route) || f == nil || structured(f) || (&query{route: r.route}).elsewhere(string(f.Name())) {
-		r.tell(join(path, name), "unknown", unknownField)
+// unknown tells of a member that is none: at the top of the body it may be a parameter.
+func (r *reader) unknown(at, path, name string) {
+	if text := asked(r.route, name); path == within(r.route) && text != (problem.Text{}) {
+		r.tell(at, "query", text)
 		return
 	}
-	r.tell(join(path, name), "query", inQuery(f))
-}
-
-func inQuery(f protoreflect.FieldDescriptor) problem.Text {
-	return problem.Text{Zh: "应作为查询参数给出：?" + f.JSONName() + "=…", En: "must be given in the query, as ?" + f.JSONName() + "=…"}
+	r.tell(at, "unknown", unknownField)
 }
 
 // unreadable wraps what cannot happen to a body that passed shape.
@@ -156,7 +151,7 @@ func (r *reader) object(message protoreflect.MessageDescriptor, path string) (se
 		f := route.Named(message, name)
 		switch {
 		case f == nil:
-			r.unknown(path, name)
+			r.unknown(at, path, name)
 		case slices.Contains(set, f):
 			r.tell(at, "duplicate", duplicateField)
 		default:

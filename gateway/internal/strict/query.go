@@ -77,6 +77,9 @@ func (q *query) parameter(name string, values []string) (problem.Text, string) {
 	path := protoPath(q.route.Input(), name)
 	switch {
 	case f == nil || f.IsMap() || structured(f) || q.elsewhere(path):
+		if text := enclosed(q.route, name); text != (problem.Text{}) {
+			return text, "body"
+		}
 		return unknownParameter, "unknown"
 	case slices.ContainsFunc(values, func(v string) bool { return !utf8.ValidString(v) }):
 		return notText, "encoding"

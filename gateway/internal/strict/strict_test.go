@@ -97,6 +97,41 @@ func TestParametersThatTheBodyHasNoFieldForAreSaidToBeOfTheQuery(t *testing.T) {
 	}
 }
 
+// TestTheOtherPlaceIsTold both ways: who gives a field in the body instead of the query, or
+// in the query instead of the body, is told where it belongs, and of what is nowhere that
+// there is none.
+func TestTheOtherPlaceIsTold(t *testing.T) {
+	for _, x := range []struct{ method, path, query, body, rule, says string }{
+		{"POST", "/v1/reports:upload", "validateOnly=true", "", "body", "must be given in the body, as validateOnly"},
+		{"POST", "/v1/reports:upload", "validate_only=true", "", "body", "must be given in the body, as validateOnly"},
+		{"POST", "/v1/reports:upload", "nothing=1", "", "unknown", "there is no such parameter"},
+		{"POST", "/v1/reports", "", `{"validateOnly":true}`, "query", "must be given in the query, as ?validateOnly=…"},
+		{"POST", "/v1/reports", "form=reportForms/a", "", "body", "must be given in the body, as form"},
+		{"POST", "/v1/reports", "report.form=reportForms/a", "", "body", "must be given in the body, as form"},
+		{"POST", "/v1/reports", "nothing=1", "", "unknown", "there is no such parameter"},
+		{"POST", "/v1/reports", "", `{"nothing":1}`, "unknown", "there is no such field"},
+		{"POST", "/v1/reports", "", `{"report":{}}`, "unknown", "there is no such field"},
+		{"POST", "/v1/campaigns", "", `{"owner":"units/a","phases":[{"validateOnly":true}]}`, "unknown", "there is no such field"},
+		{"PATCH", "/v1/units/a", "", `{"updateMask":"labels"}`, "query", "must be given in the query, as ?updateMask=…"},
+		{"PATCH", "/v1/units/a", "unit.name=units/b", "", "unknown", "there is no such parameter"},
+		{"POST", "/v1/units/a:move", "name=units/b", "", "unknown", "there is no such parameter"},
+		{"GET", "/v1/units", "displayName=a", "", "unknown", "there is no such parameter"},
+	} {
+		m := table(t).Find(x.method, x.path)
+		if m.Route == nil {
+			t.Fatalf("there is no %s %s", x.method, x.path)
+		}
+		_, err := Query(m.Route, x.query)
+		if x.body != "" {
+			_, _, err = Body(m, []byte(x.body), 64)
+		}
+		var refused *problem.Problem
+		if !errors.As(err, &refused) || len(refused.Fields) != 1 || refused.Fields[0].Rule != x.rule || refused.Fields[0].Text.En != x.says {
+			t.Errorf("%s %s?%s %s = %v, want %s: %s", x.method, x.path, x.query, x.body, refused, x.rule, x.says)
+		}
+	}
+}
+
 // What a campaign tells of its template is no way to name one.
 func TestParametersInTheBodyAreRefused(t *testing.T) {
 	const body = `{"owner":"units/a","template":"campaignTemplates/x","year":2026,"state":"STATE_DRAFT"}`

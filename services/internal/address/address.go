@@ -77,15 +77,22 @@ func isOrigin(text string) bool {
 	return err == nil && origin.MatchString(text) && u.Port() != map[string]string{"http": "80", "https": "443"}[u.Scheme]
 }
 
-// Proxies says whether all are networks, and none is everybody: who asks would say himself
-// from where.
+// The shortest prefixes that networks of proxies may have. Those that are wider are nobody's
+// own, and a few of them are everybody.
+const (
+	leastV4 = 8
+	leastV6 = 16
+)
+
+// Proxies says whether all are networks, and none so wide that strangers are in it: who
+// asks would say himself from where.
 func Proxies(networks []netip.Prefix) error {
 	for _, n := range networks {
 		if !n.IsValid() {
 			return errors.New("trusted_proxies: must be networks such as 10.0.0.0/8")
 		}
-		if n.Bits() == 0 {
-			return fmt.Errorf("trusted_proxies: must be the networks of your own proxies, not %s: whoever calls would say which address is theirs", n)
+		if least := map[bool]int{true: leastV4, false: leastV6}[n.Addr().Is4()]; n.Bits() < least {
+			return fmt.Errorf("trusted_proxies: must be the networks of your own proxies, of /%d or longer in IPv4 and of /%d in IPv6, not %s: whoever calls would say which address is theirs", leastV4, leastV6, n)
 		}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package story_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -32,6 +33,44 @@ func TestStory(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) { told(t, start(t, t.TempDir())) })
 	}
+}
+
+// TestTheStoryIsAsTheDocumentSays reads after the year whatever answers name,
+// as a portal and as people of every role of a unit's work do: each answer is as openapi.json says.
+func TestTheStoryIsAsTheDocumentSays(t *testing.T) {
+	s := suitetest.RunIn(t, t.TempDir())
+	client := rest.New(s.HTTP, stage.AtOnce)
+	t.Cleanup(client.Close)
+	city := small(t)
+	tale := story.New(city, client, s.Bootstrap, func(stage.Moment) {})
+	if _, err := tale.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	callers := tale.Keys()
+	document := s.Document()
+	for _, r := range readers(city) {
+		if callers[r] == "" && r != "machines/portal" {
+			continue // the story keeps no key of theirs
+		}
+		answered := s.Documented(t, document, callers[r])
+		t.Logf("%s reads by %d methods", r, len(answered))
+		if len(answered) < 20 {
+			t.Errorf("%s reads by %d methods alone: %q", r, len(answered), answered)
+		}
+	}
+}
+
+// readers are the portal, and for each role one who holds it.
+func readers(city *cast.City) []string {
+	who := map[string]string{"portal": "machines/portal"}
+	for _, p := range city.People {
+		for _, role := range p.Roles {
+			if who[role] == "" {
+				who[role] = p.Name()
+			}
+		}
+	}
+	return slices.Sorted(maps.Values(who))
 }
 
 func told(t *testing.T, s *suitetest.Suite) {

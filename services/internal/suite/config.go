@@ -123,6 +123,10 @@ func (c *Config) Check() error {
 	check(l.Deadline >= leastDeadline && l.Deadline <= mostDeadline, "limits.deadline: must be from %v to %v", leastDeadline, mostDeadline)
 	check(l.Message >= leastMessage && l.Message <= mostMessage, "limits.message: must be from %d to %d bytes", leastMessage, mostMessage)
 	check(l.Bodies >= leastBodies && l.Bodies <= mostBodies, "limits.bodies: must be from %d to %d bytes", leastBodies, mostBodies)
+	owner := c.Data
+	if c.beside != nil {
+		owner = "" // it is a sandbox itself, and has none beside it
+	}
 	return errors.Join(append(mistakes, address.Origins(c.AllowedOrigins), address.Proxies(c.TrustedProxies), c.apart(),
-		c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Webhooks.check(), c.Sandbox.check(), c.Peers.check())...)
+		c.Federation.check(), c.Telemetry.Check(), c.Identity.Check(), c.Webhooks.check(), c.Sandbox.check(owner), c.Peers.check())...)
 }

@@ -3,6 +3,7 @@ package suite
 import (
 	"math"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -58,7 +59,10 @@ func TestListenersAreApart(t *testing.T) {
 	if err := c.Check(); err == nil || !strings.HasPrefix(err.Error(), "sandbox.http: http and sandbox.http cannot both listen at port ") {
 		t.Errorf("the sandbox where the installation listens: %v", err)
 	}
-	for text, want := range map[string]bool{"0.0.0.0/0": false, "::/0": false, "10.0.0.0/8": true, "192.0.2.1/32": true} {
+	for text, want := range map[string]bool{
+		"0.0.0.0/0": false, "::/0": false, "10.0.0.0/8": true, "192.0.2.1/32": true,
+		"0.0.0.0/1": false, "128.0.0.0/1": false, "10.0.0.0/7": false, "::/1": false, "fc00::/15": false, "fd00::/16": true, "::1/128": true,
+	} {
 		c := Default()
 		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(text)}
 		if err := c.Check(); (err == nil) != want || err != nil && !strings.HasPrefix(err.Error(), "trusted_proxies: ") {
@@ -70,6 +74,30 @@ func TestListenersAreApart(t *testing.T) {
 	for _, key := range []string{"metrics: grpc and", "sandbox.grpc: sandbox.http and"} {
 		if err := c.Check(); err == nil || !strings.Contains(err.Error(), key) {
 			t.Errorf("Check = %v, lacks %s", err, key)
+		}
+	}
+}
+
+// TestASandboxHasAFolderOfItsOwn: removing its data removes nobody else's.
+func TestASandboxHasAFolderOfItsOwn(t *testing.T) {
+	t.Chdir(t.TempDir())
+	here, err := filepath.Abs(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range []struct {
+		data, sandbox string
+		want          bool
+	}{
+		{"data", "data", false}, {"data", "./x/../data/", false}, {"data", filepath.Join(here, "data"), false},
+		{"data", "data/sandbox", false}, {"data/real", "data", false}, {"data", "..", false}, {"data", "/", false}, {".", "sandbox", false},
+		{"data", "sandbox", true}, {"data", "data-sandbox", true}, {"data", "..data", true}, {"data", "../data", true},
+		{"all/data", "all/sandbox", true}, {"/srv/data", "/srv/sandbox", true},
+	} {
+		c := Default()
+		c.Data, c.Sandbox.Data = x.data, x.sandbox
+		if err := c.Check(); (err == nil) != x.want || err != nil && !strings.HasPrefix(err.Error(), "sandbox.data: ") {
+			t.Errorf("data %q and sandbox.data %q = %v, allowed %v", x.data, x.sandbox, err, x.want)
 		}
 	}
 }

@@ -25,10 +25,13 @@ type Sandbox struct {
 	Webhooks Webhooks `yaml:"webhooks"`
 }
 
-func (s Sandbox) check() error {
+// check is told the folder of the installation that the sandbox is beside, if it is.
+func (s Sandbox) check(owner string) error {
 	mistakes := []error{s.Webhooks.check()}
 	if s.Data == "" {
 		mistakes = append(mistakes, errors.New("sandbox.data: must name a folder"))
+	} else if owner != "" && (within(owner, s.Data) || within(s.Data, owner)) {
+		mistakes = append(mistakes, errors.New("sandbox.data: must be a folder of its own, not that of data, one in it, or one that it is in"))
 	}
 	for key, at := range map[string]string{"http": s.HTTP, "grpc": s.GRPC} {
 		if !address.Listens(at) {
@@ -36,6 +39,15 @@ func (s Sandbox) check() error {
 		}
 	}
 	return errors.Join(mistakes...)
+}
+
+// within says whether the inner folder is the outer or beneath it, as they are written:
+// links are not followed, for neither folder need be there.
+func within(outer, inner string) bool {
+	outer, wrong := filepath.Abs(outer)
+	inner, none := filepath.Abs(inner)
+	rel, apart := filepath.Rel(outer, inner)
+	return errors.Join(wrong, none, apart) == nil && filepath.IsLocal(rel)
 }
 
 // AsSandbox is the configuration of the sandbox beside c. It takes over how c

@@ -1148,12 +1148,11 @@ const file_duban_campaign_v1_assignment_proto_rawDesc = "" +
 	"\x10RequiredEvidence\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
 	"\x05count\x18\x02 \x01(\x05R\x05count\x12;\n" +
-	"\x05media\x18\x03 \x03(\x0e2%.duban.campaign.v1.EvidenceKind.MediaR\x05media\"i\n" +
+	"\x05media\x18\x03 \x03(\x0e2%.duban.campaign.v1.EvidenceKind.MediaR\x05media\"m\n" +
 	"\bEvidence\x121\n" +
-	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\x04kind\x12*\n" +
+	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x182\x16^[a-z][a-z0-9_]{0,31}$R\x04kind\x12.\n" +
 	"\n" +
-	"attachment\x18\x02 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\xf4\x03R\n" +
+	"attachment\x18\x02 \x01(\tB\x0e\xbaH\ar\x05\x10\x01\x18\xf4\x03\xa8\xb2\x19\x01R\n" +
 	"attachment\"z\n" +
 	"\x14GetAssignmentRequest\x12b\n" +
 	"\x04name\x18\x01 \x01(\tBN\xbaHKrI2G^campaigns/[a-z0-9][a-z0-9-]{0,62}/assignments/[a-z0-9][a-z0-9-]{0,95}$R\x04name\"\xf0\x01\n" +
