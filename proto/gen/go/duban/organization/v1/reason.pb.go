@@ -255,7 +255,7 @@ var File_duban_organization_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xf4H\n" +
+	"\"duban/organization/v1/reason.proto\x12\x15duban.organization.v1\x1a\x1aduban/fault/v1/fault.proto*\xc6H\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12s\n" +
 	"\x1fREASON_INSTALLATION_INITIALIZED\x10\x01\x1aN\x92\xb2\x19J\b\x05\x12\x1e本系统已完成初始化。\x1a&The installation has been initialized.\x12r\n" +
@@ -299,8 +299,8 @@ const file_duban_organization_v1_reason_proto_rawDesc = "" +
 	"\x18REASON_KEY_SCOPE_OUTSIDE\x10(\x1a\xfe\x02\x92\xb2\x19\xf9\x02\b\x05\x12\xc8\x01您所用的密钥限定了调用范围（{scopes}），不能发放或轮换范围更宽的密钥，也不能绑定账号。请将新密钥限定在其内，或改用不限定范围的密钥办理。\x1a\xa7\x01The key that you call with is narrowed to {scopes}: it hands out nothing wider, and links no account. Narrow the new key to as much, or use a key that is not narrowed. \x01\x12\xc4\x03\n" +
 	"\x1aREASON_KEY_NETWORK_OUTSIDE\x10*\x1a\xa3\x03\x92\xb2\x19\x9e\x03\b\x05\x12\xdc\x01您所用的密钥只能在限定的网络（{networks}）中使用，不能发放或轮换可在其外使用的密钥，也不能绑定账号。请将新密钥限定在其内，或改用不限定网络的密钥办理。\x1a\xb8\x01The key that you call with holds in {networks} alone: it hands out nothing that holds elsewhere, and links no account. Narrow the new key to as much, or use a key that is not narrowed. \x01\x12\xc7\x02\n" +
 	"\x1eREASON_IDENTITY_ISSUER_UNKNOWN\x10)\x1a\xa2\x02\x92\xb2\x19\x9d\x02\b\x01\x12\x85\x01没有这个身份提供方：须与配置（identity.issuers）中的 issuer 逐字相同；尚未配置时，须为 https 地址。\x1a\x8e\x01There is no such issuer: it must be one of identity.issuers in the configuration, to the letter, or an https URL where none is configured yet. \x01\x12\xf7\x02\n" +
-	"\x18REASON_UNIT_ROOT_INVALID\x10+\x1a\xd8\x02\x92\xb2\x19\xd3\x02\b\x01\x12\xa8\x01一套系统的根单位必须是国家、省、市或县（市、区）级主管部门；学校、直属单位、科室和党支部请在初始化之后建在其下。\x1a\xa3\x01The root of an installation is a bureau of the nation, a province, a city or a district: enter schools, affiliates, departments and branches beneath it afterwards.\x12\xf3\x03\n" +
-	"\x1aREASON_UNIT_CODE_AMBIGUOUS\x10,\x1a\xd2\x03\x92\xb2\x19\xcd\x03\b\x04\x12\xdf\x01代码{code}另有单位{unit}使用，按该代码报送的数据无法确定单位：请核对并更正其中一个；确需共用的，请注明 share_codes（REST 为查询参数 ?shareCodes=true）。导入时照录。\x1a\xe4\x01The unit {unit} has the code {code}, too, and what is reported by it says of neither: check both and mend one, or say share_codes if both are to have it (over REST ?shareCodes=true in the query). An import enters it nonetheless. \x01BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
+	"\x18REASON_UNIT_ROOT_INVALID\x10+\x1a\xd8\x02\x92\xb2\x19\xd3\x02\b\x01\x12\xa8\x01一套系统的根单位必须是国家、省、市或县（市、区）级主管部门；学校、直属单位、科室和党支部请在初始化之后建在其下。\x1a\xa3\x01The root of an installation is a bureau of the nation, a province, a city or a district: enter schools, affiliates, departments and branches beneath it afterwards.\x12\xc5\x03\n" +
+	"\x1aREASON_UNIT_CODE_AMBIGUOUS\x10,\x1a\xa4\x03\x92\xb2\x19\x9f\x03\b\x04\x12\xc9\x01代码{code}另有单位{unit}使用，按该代码报送的数据无法确定单位：请核对并更正其中一个；确需共用的，请以查询参数 ?shareCodes=true 注明。导入时照录。\x1a\xcc\x01The unit {unit} has the code {code}, too, and what is reported by it says of neither: check both and mend one, or say ?shareCodes=true in the query if both are to have it. An import enters it nonetheless. \x01BRZPgithub.com/duban-project/duban/proto/gen/go/duban/organization/v1;organizationv1b\x06proto3"
 
 var (
 	file_duban_organization_v1_reason_proto_rawDescOnce sync.Once
