@@ -126,7 +126,12 @@ func TestNoLogIsInAnEraIfOneCannotBeNoted(t *testing.T) {
 		split := filepath.Join(t.TempDir(), "split") // where one of several folders is so
 		err := errors.Join(os.CopyFS(data, os.DirFS(c.Data)), spoil(filepath.Join(data, noted)), os.CopyFS(filepath.Join(split, "keys"), os.DirFS(c.Data)))
 		for _, role := range suite.Called() {
-			err = errors.Join(err, os.CopyFS(filepath.Join(split, role), os.DirFS(c.Data)))
+			err = errors.Join(err, os.CopyFS(filepath.Join(split, role), os.DirFS(c.Data)), os.Remove(filepath.Join(split, "keys", role+".db")))
+			for _, other := range suite.Called() {
+				if other != role {
+					err = errors.Join(err, os.Remove(filepath.Join(split, role, other+".db")))
+				}
+			}
 		}
 		if err := errors.Join(err, spoil(filepath.Join(split, "rectification", noted))); err != nil {
 			t.Fatal(err)
