@@ -37,12 +37,12 @@ func (s *Service) ListMirrors(ctx context.Context, req *federationv1.ListMirrors
 		tx.Trusted("each mirror is checked by its unit")
 		var next string
 		res.Mirrors, next, err = page.Collect(rows.Table.Scan(tx, after, ""), page.Most{Items: page.Size(req.GetPageSize())}, func(m *federationv1.Mirror) (*federationv1.Mirror, bool, error) {
-			if err := s.told(tx, m); err != nil {
-				return m, false, err
+			if !strings.HasPrefix(m.GetName(), prefix) || !tx.Access.Inside(m.GetUnit()) {
+				return m, false, nil
 			}
-			seen := strings.HasPrefix(m.GetName(), prefix) && tx.Access.Inside(m.GetUnit())
-			known = known || seen
-			return m, seen && filter.Match(m), nil
+			known = true
+			err := s.told(tx, m)
+			return m, err == nil && filter.Match(m), err
 		}, rows.Feed)
 		res.NextPageToken = s.book.Tokens.Encode(next, req)
 		if err == nil && !known { // enrolled here, and nothing of it has come
