@@ -3,12 +3,10 @@ package desk
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
-	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/intake"
 	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
@@ -205,16 +203,6 @@ func (d *Desk) judgeAtOnce(tx *change.Tx, r *aggregationv1.Report, rows []*aggre
 	}
 	reports.Tally(r.Totals, 1, page.GetRows()...)
 	return d.doubt(tx, page)
-}
-
-// doubt has a page judged again of which rows wait, if units are counted of which the
-// directory, by which it was judged, has not heard: one of them may be what they wait for.
-func (d *Desk) doubt(tx *change.Tx, page *aggregationv1.ReportPage) error {
-	counted, err := cursors.Read(tx, organization)
-	if err != nil || d.directory.Position() >= counted.Next || !slices.ContainsFunc(page.GetRows(), waiting.Waits) {
-		return err
-	}
-	return jobs.Again(tx, page.GetReport())
 }
 
 // put stores a report and answers with all of it.

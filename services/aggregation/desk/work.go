@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -12,6 +13,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/figures/cursors"
 	"github.com/duban-project/duban/services/aggregation/jobs"
 	"github.com/duban-project/duban/services/aggregation/reports"
+	"github.com/duban-project/duban/services/aggregation/waiting"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
@@ -116,6 +118,16 @@ func (d *Desk) renewed(tx *change.Tx) error {
 		return errNews
 	}
 	return err
+}
+
+// doubt has a page judged again of which rows wait, if units are counted of which the
+// directory, by which it was judged, has not heard: one of them may be what they wait for.
+func (d *Desk) doubt(tx *change.Tx, page *aggregationv1.ReportPage) error {
+	counted, err := cursors.Read(tx, organization)
+	if err != nil || d.directory.Position() >= counted.Next || !slices.ContainsFunc(page.GetRows(), waiting.Waits) {
+		return err
+	}
+	return jobs.Again(tx, page.GetReport())
 }
 
 // goOn does so many pages of the first job of a report, in one transaction.
