@@ -46,12 +46,14 @@ dist: ## Make the archives that install without a network into .bin/dist.
 ##@ Check
 
 # A program under the race detector sleeps a second before it ends, unless it is told to sleep less. Nobody debugs what
-# is linked here: without that table (-w) linking takes a third less. Of the access matrix it tries one cell in eight; the second
-# line tries all of them, without it.
+# is linked here: without that table (-w) linking takes a third less. What tries the same code over and over (AT_LENGTH) tries a
+# part of its cases under the detector, and all of them in the second line without it.
+AT_LENGTH := '^(TestMatrix|TestStory|TestTorture|TestTortureChaos|TestTortureEvil)$$'
+
 .PHONY: test
 test: ## Run all tests with the race detector (needs a C compiler).
 	GOGC=400 GORACE=atexit_sleep_ms=10 go test -race -ldflags=-w -shuffle=on -p 3 -timeout 20m $(PACKAGES)
-	GOGC=400 go test -ldflags=-w -count=1 -run '^TestMatrix$$' ./services
+	GOGC=400 go test -ldflags=-w -count=1 -run $(AT_LENGTH) ./services ./services/cmd/duban ./services/internal/story
 	cd tools/gen && GOWORK=off go test ./...
 
 .PHONY: torture

@@ -22,7 +22,7 @@ import (
 // learns nothing from who is refused: `make test` runs this test both ways.
 func TestMatrix(t *testing.T) {
 	m := newMatrix(t, suitetest.Run(t))
-	if raced {
+	if suitetest.Raced {
 		m.every = 8
 	}
 	m.fill(t)

@@ -62,10 +62,13 @@ func (h *history) awaits(tx store.Tx, name string, below bool) error {
 	return nil
 }
 
-// turn says whose turn it is, by the naive tree.
+// turn says whose turn it is, by the naive tree: nobody's, if it is empty.
 func (h *history) turn(item *worklist.Item) string {
-	owner := item.GetOwner()[len("units/"):]
-	if above := h.parents[owner]; above != "" && item.GetUnit() == "" && superiors[item.GetAction().String()] {
+	owner, action := item.GetOwner()[len("units/"):], item.GetAction().String()
+	switch above := h.parents[owner]; {
+	case above == "" && superiorsAlone[action]:
+		return ""
+	case above != "" && item.GetUnit() == "" && superiors[action]:
 		return above
 	}
 	return owner
@@ -76,6 +79,9 @@ var superiors = map[string]bool{
 	"ACTION_REVIEW_ASSIGNMENT": true, "ACTION_ACKNOWLEDGE_LEDGER": true, "ACTION_VERIFY_PROBLEM": true, "ACTION_CLOSE_PROBLEM": true,
 	"ACTION_DECIDE_EXTENSION": true, "ACTION_REVIEW_REPORT": true,
 }
+
+// superiorsAlone are the actions that await nobody where nobody stands above (0071).
+var superiorsAlone = map[string]bool{"ACTION_REVIEW_ASSIGNMENT": true, "ACTION_DECIDE_EXTENSION": true, "ACTION_REVIEW_REPORT": true}
 
 // newest are the records as the feeds last have them.
 func (h *history) newest() map[string]proto.Message {

@@ -87,7 +87,7 @@ func (p *pair) bootLower() { p.lower = boot(p.t, p.below, p.skews[1]) }
 // what they have.
 func TestTortureChaos(t *testing.T) {
 	const ofOne = 5
-	n, faults := number(t, "DUBAN_TORTURE", 20), atomic.Int64{}
+	n, faults := rounds(t), atomic.Int64{}
 	t.Cleanup(func() {
 		t.Logf("%d schedules, the line failed %d times", n, faults.Load())
 		if faults.Load() < int64(n) {

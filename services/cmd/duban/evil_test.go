@@ -29,7 +29,7 @@ const exitFork = 30
 func TestTortureEvil(t *testing.T) {
 	honest := []func(*pair){(*pair).isRestored, (*pair).isRestoredAlone}
 	evil := []func(*pair){(*pair).forks, (*pair).isCloned}
-	for round := range number(t, "DUBAN_TORTURE", 20) {
+	for round := range rounds(t) {
 		t.Run(fmt.Sprint(round), func(t *testing.T) {
 			t.Parallel()
 			p := newPair(t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
+	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
 // writers is how many write at once when a child is killed.
@@ -26,6 +27,16 @@ func number(t *testing.T, name string, fallback uint64) uint64 {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return n
+}
+
+// rounds is how often something is tortured: DUBAN_TORTURE says it, or it is twenty
+// times, of which the race detector looks on at five.
+func rounds(t *testing.T) uint64 {
+	t.Helper()
+	if suitetest.Raced {
+		return number(t, "DUBAN_TORTURE", 5)
+	}
+	return number(t, "DUBAN_TORTURE", 20)
 }
 
 // dice throws moments. Its seed is logged; DUBAN_SEED gives the same throws
@@ -58,7 +69,7 @@ func TestTorture(t *testing.T) {
 	d = boot(t, c)
 	var loads []*load
 	acked, lost := 0, 0
-	for round := range number(t, "DUBAN_TORTURE", 20) {
+	for round := range rounds(t) {
 		on := d.as(keys)
 		l := newLoad(t, on, fmt.Sprintf("round-%d", round))
 		loads = append(loads, l)
