@@ -2,16 +2,18 @@ package suitetest
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"unicode/utf8"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // Document is what the gateway says of its answers (OpenAPI).
@@ -24,14 +26,25 @@ type Document struct {
 			}
 		}
 	}
-	Components struct{ Schemas map[string]map[string]any }
+	schemas *jsonschema.Compiler
 }
+
+const documentURL = "https://duban.invalid/openapi.json"
 
 // Document reads the document that the gateway serves.
 func (s *Suite) Document() *Document {
 	s.T.Helper()
-	d := &Document{}
+	d := &Document{schemas: jsonschema.NewCompiler()}
 	s.Fetch("/openapi.json", "", d)
+	var all map[string]any
+	s.Fetch("/openapi.json", "", &all)
+	closed(all)
+	d.schemas.DefaultDraft(jsonschema.Draft4) // on which OpenAPI 3.0 builds
+	d.schemas.AssertFormat()
+	d.schemas.UseRegexpEngine(pattern)
+	if err := d.schemas.AddResource(documentURL, all); err != nil {
+		s.T.Fatal(err)
+	}
 	return d
 }
 
@@ -92,7 +105,7 @@ func (s *Suite) Documented(t *testing.T, d *Document, key string) []string {
 			continue
 		}
 		w.answered[next.template] = true
-		for _, why := range d.Wrong("answer", next.schema, answer) {
+		for _, why := range d.Wrong(answers(next.template), answer) {
 			t.Errorf("%s: %s", path, why)
 		}
 		w.names(answer)
@@ -109,9 +122,11 @@ type walk struct {
 	answered map[string]bool
 }
 
-type read struct {
-	template, path string
-	schema         map[string]any
+type read struct{ template, path string }
+
+// answers is where the document says what a method that reads answers.
+func answers(template string) string {
+	return "#/paths/" + url.PathEscape(strings.NewReplacer("~", "~0", "/", "~1").Replace(template)) + "/get/responses/200/content/application~1json/schema"
 }
 
 // variable is what a path of the document has in the place of a resource's id.
@@ -129,12 +144,11 @@ func (w *walk) read(name string) {
 		path = "/v1/" + name
 	}
 	for template, fits := range w.fits {
-		schema := w.document.Paths[template].Get.Responses["200"].Content["application/json"].Schema
-		if schema == nil || !fits.MatchString(path) || w.count[template] == perRead {
+		if w.document.Paths[template].Get.Responses["200"].Content["application/json"].Schema == nil || !fits.MatchString(path) || w.count[template] == perRead {
 			continue
 		}
 		w.count[template]++
-		w.todo = append(w.todo, read{template, path + template[strings.LastIndexByte(template, '}')+1:], schema})
+		w.todo = append(w.todo, read{template, path + template[strings.LastIndexByte(template, '}')+1:]})
 	}
 }
 
@@ -156,81 +170,43 @@ func (w *walk) names(value any) {
 	}
 }
 
-// Wrong says where a value is not what the schema says. Of JSON Schema it knows what the
-// document has of texts, lists and objects.
-func (d *Document) Wrong(at string, schema map[string]any, value any) (all []string) {
-	if ref, ok := schema["$ref"].(string); ok {
-		schema = d.Components.Schemas[strings.TrimPrefix(ref, "#/components/schemas/")]
+// Wrong says where a value is not what the document says at a place in it.
+func (d *Document) Wrong(at string, value any) []string {
+	schema, err := d.schemas.Compile(documentURL + at)
+	if err != nil {
+		return []string{err.Error()}
 	}
-	parts, _ := schema["allOf"].([]any)
-	for _, part := range parts {
-		all = append(all, d.Wrong(at, part.(map[string]any), value)...)
+	broken := &jsonschema.ValidationError{}
+	if err := schema.Validate(value); !errors.As(err, &broken) {
+		return nil
 	}
+	var all []string
+	for _, unit := range broken.BasicOutput().Errors {
+		if unit.Error != nil {
+			all = append(all, fmt.Sprintf("%s breaks %s", unit.InstanceLocation, unit.KeywordLocation))
+		}
+	}
+	return all
+}
+
+// closed has every object of a document have nothing but what the document names.
+func closed(value any) {
 	switch value := value.(type) {
 	case map[string]any:
-		return append(all, d.object(at, schema, value)...)
+		if _, open := value["additionalProperties"]; !open && value["properties"] != nil && value["type"] == "object" {
+			value["additionalProperties"] = false
+		}
+		for _, inner := range value {
+			closed(inner)
+		}
 	case []any:
-		items, _ := schema["items"].(map[string]any)
-		for i, inner := range value {
-			all = append(all, d.Wrong(fmt.Sprintf("%s[%d]", at, i), items, inner)...)
-		}
-		return append(all, bounds(at, schema, "Items", len(value))...)
-	case string:
-		return append(all, text(at, schema, value)...)
-	}
-	return all
-}
-
-func (d *Document) object(at string, schema, value map[string]any) (all []string) {
-	properties, _ := schema["properties"].(map[string]any)
-	others, _ := schema["additionalProperties"].(map[string]any)
-	for name, inner := range value {
-		property, ok := properties[name].(map[string]any)
-		if !ok {
-			property = others
-		}
-		all = append(all, d.Wrong(at+"."+name, property, inner)...)
-	}
-	required, _ := schema["required"].([]any)
-	for _, name := range required {
-		if _, ok := value[name.(string)]; !ok {
-			all = append(all, fmt.Sprintf("%s lacks %v", at, name))
+		for _, inner := range value {
+			closed(inner)
 		}
 	}
-	return append(all, bounds(at, schema, "Properties", len(value))...)
 }
 
-func bounds(at string, schema map[string]any, of string, n int) (all []string) {
-	if least, ok := schema["min"+of].(float64); ok && float64(n) < least {
-		all = append(all, fmt.Sprintf("%s: %d is not of min%s %v", at, n, of, least))
-	}
-	if most, ok := schema["max"+of].(float64); ok && float64(n) > most {
-		all = append(all, fmt.Sprintf("%s: %d is not of max%s %v", at, n, of, most))
-	}
-	return all
-}
-
-// text says which of the rules for texts the value breaks.
-func text(at string, schema map[string]any, value string) []string {
-	all := bounds(at, schema, "Length", utf8.RuneCountInString(value))
-	pattern, shaped := schema["pattern"].(string)
-	if shaped && !compiled(pattern).MatchString(value) {
-		all = append(all, fmt.Sprintf("%s: %q is not of pattern %s", at, value, pattern))
-	}
-	if values, ok := schema["enum"].([]any); ok && !slices.Contains(values, any(value)) {
-		all = append(all, fmt.Sprintf("%s: %q is not of enum %v", at, value, values))
-	}
-	return all
-}
-
-var patterns sync.Map // of regular expressions as the document has them
-
-// compiled is a pattern of ECMA 262 as Go writes it, read once.
-func compiled(pattern string) *regexp.Regexp {
-	if known, ok := patterns.Load(pattern); ok {
-		return known.(*regexp.Regexp)
-	}
-	read := regexp.MustCompile(strings.ReplaceAll(pattern, `\u2800`, `\x{2800}`))
-	patterns.Store(pattern, read)
-	return read
+// pattern reads a regular expression of ECMA 262 as Go writes it.
+func pattern(s string) (jsonschema.Regexp, error) {
+	return regexp.Compile(strings.ReplaceAll(s, `\u2800`, `\x{2800}`))
 }
