@@ -124,14 +124,13 @@ func TestNoLogIsInAnEraIfOneCannotBeNoted(t *testing.T) {
 	} {
 		data := filepath.Join(t.TempDir(), "data")
 		split := filepath.Join(t.TempDir(), "split") // where one of several folders is so
-		err := errors.Join(os.CopyFS(data, os.DirFS(c.Data)), spoil(filepath.Join(data, noted)), os.CopyFS(filepath.Join(split, "keys"), os.DirFS(c.Data)))
+		keys := filepath.Join(split, "keys")
+		err := errors.Join(os.CopyFS(data, os.DirFS(c.Data)), spoil(filepath.Join(data, noted)), os.CopyFS(keys, os.DirFS(c.Data)))
 		for _, role := range suite.Called() {
-			err = errors.Join(err, os.CopyFS(filepath.Join(split, role), os.DirFS(c.Data)), os.Remove(filepath.Join(split, "keys", role+".db")))
-			for _, other := range suite.Called() {
-				if other != role {
-					err = errors.Join(err, os.Remove(filepath.Join(split, role, other+".db")))
-				}
-			}
+			err = errors.Join(err, os.Mkdir(filepath.Join(split, role), 0o700), os.Rename(filepath.Join(keys, role+".db"), filepath.Join(split, role, role+".db")))
+		}
+		for _, role := range suite.Called() { // what remains of the keys' folder has no stores
+			err = errors.Join(err, os.CopyFS(filepath.Join(split, role), os.DirFS(keys)))
 		}
 		if err := errors.Join(err, spoil(filepath.Join(split, "rectification", noted))); err != nil {
 			t.Fatal(err)
