@@ -14,6 +14,7 @@ import (
 // pack sets no other limit: it is counted and has a red light. To accept it makes it no later.
 func TestAnEnquiryThatIsIgnoredIsOverdue(t *testing.T) {
 	s := newScene(t)
+	above := s.Person(s.district, accessv1.Role_ROLE_COMPLAINT_OFFICER).Key
 	clerk := s.Person(s.school, accessv1.Role_ROLE_CLERK).Key
 	filed := suitetest.OK[*complaintv1.CreateComplaintResponse](t)(s.Complaint(clerk).CreateComplaint(t.Context(), &complaintv1.CreateComplaintRequest{
 		Intake: s.school, Complaint: &complaintv1.Complaint{
@@ -30,9 +31,11 @@ func TestAnEnquiryThatIsIgnoredIsOverdue(t *testing.T) {
 		if got := figure(s.status(clerk, s.school, nil).GetFigures(), "complaints_overdue").GetValue(); got != overdue {
 			t.Errorf("%s %d are overdue, want %d", when, got, overdue)
 		}
-		items := s.worklist(clerk, &aggregationv1.ListWorkItemsRequest{Parent: s.school})
-		if len(items) != 1 || items[0].GetLight() != light || items[0].GetDueDate() != due.Format(time.DateOnly) {
-			t.Errorf("%s the list has %v, want %v by %s", when, items, light, due.Format(time.DateOnly))
+		for key, list := range map[string]*aggregationv1.ListWorkItemsRequest{clerk: {Parent: s.school}, above: {Parent: s.district, Beneath: true}} {
+			items := s.worklist(key, list)
+			if len(items) != 1 || items[0].GetLight() != light || items[0].GetDueDate() != due.Format(time.DateOnly) {
+				t.Errorf("%s the list of %s has %v, want %v by %s", when, list.GetParent(), items, light, due.Format(time.DateOnly))
+			}
 		}
 	}
 	s.SetTime(due.Add(time.Hour))

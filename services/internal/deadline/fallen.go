@@ -1,11 +1,5 @@
 package deadline
 
-import (
-	"cmp"
-
-	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
-)
-
 // lapsing is a record that may fall due no more: as its campaign was closed, or its unit
 // archived, on a day. A day of a record is YYYY-MM-DD, or "" if there is none.
 type lapsing interface {
@@ -59,15 +53,14 @@ func SubmittedBy(t Task) string {
 	return Fallen(max(t.GetDueDate(), t.GetCorrectionDueDate()), t.GetCampaignCloseDate(), t.GetUnitArchiveDate())
 }
 
-// TakenUpBy is the day by which a complaint (投诉) that nobody has accepted is to be: to
-// decide on it (受理时限), or to finish it (办结时限) where that ends first, or alone, as
-// in packs that count it from the day it came; "" if it has neither.
-func TakenUpBy(c *complaintv1.Complaint) string {
-	decide, finish := c.GetDecideDue().GetDate(), c.GetFinishDue().GetDate()
-	if decide == "" || finish == "" {
-		return cmp.Or(decide, finish)
+// TakenUpBy is the day by which a complaint (投诉) that nobody has accepted is taken up:
+// decided on (受理时限), or finished (办结时限) where that ends first, or alone, as in packs
+// that count it from the day it came; "" if it has neither.
+func TakenUpBy(decide, finish string) string {
+	if decide == "" || finish != "" && finish < decide {
+		return finish
 	}
-	return min(decide, finish)
+	return decide
 }
 
 // Fallen is the day on which something falls due, or "" if one of the ends came before
