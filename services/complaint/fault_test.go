@@ -45,7 +45,7 @@ var refusals = []struct {
 		_, err := complaint.TakeOver(&complaintv1.Complaint{State: complaintv1.Complaint_STATE_ACCEPTED, Desk: "units/0", Responsible: "q"}, "p", w)
 		return err
 	}},
-	{complaint.ErrHeirAbove, func() error {
+	{complaint.ErrTakeOverPending, func() error {
 		_, err := complaint.TakeOver(&complaintv1.Complaint{State: complaintv1.Complaint_STATE_ACCEPTED, Sealed: true, Desk: "units/0"}, "p", line)
 		return err
 	}},

@@ -114,7 +114,7 @@ func TakeOver(c *complaintv1.Complaint, who string, b Bench) (*complaintv1.Compl
 	case !Vacant(b, c):
 		return nil, ErrNotVacant
 	case !takes(b, taken, who):
-		return nil, ErrHeirAbove
+		return nil, ErrTakeOverPending
 	}
 	if c.GetResponsible() != "" {
 		taken.Responsible = who

@@ -195,11 +195,11 @@ func TestACaseThatWaitsSaysWhatFor(t *testing.T) {
 		want               error
 	}{
 		"who accepted it works":          {[]seat{{gone, 1}, {assigned, 1}, {above, 0}}, nil, complaint.ErrNotVacant},
-		"who accepted it left":           {[]seat{{assigned, 1}, {above, 0}}, []seat{{gone, 1}}, complaint.ErrHeirAbove},
-		"who accepted it left, and all":  {[]seat{{assigned, 1}}, []seat{{gone, 1}, {above, 0}}, complaint.ErrHeirAbove},
+		"who accepted it left":           {[]seat{{assigned, 1}, {above, 0}}, []seat{{gone, 1}}, complaint.ErrTakeOverPending},
+		"who accepted it left, and all":  {[]seat{{assigned, 1}}, []seat{{gone, 1}, {above, 0}}, complaint.ErrTakeOverPending},
 		"and the role was ended":         {[]seat{{assigned, 1}}, []seat{{above, 0}}, nil},
-		"who accepted it belongs to it":  {[]seat{{assigned, 1}, {gone, 1}, {gone, 2}}, nil, complaint.ErrHeirAbove},
-		"the same, and nobody beside it": {[]seat{{gone, 1}, {gone, 2}}, nil, complaint.ErrHeirAbove},
+		"who accepted it belongs to it":  {[]seat{{assigned, 1}, {gone, 1}, {gone, 2}}, nil, complaint.ErrTakeOverPending},
+		"the same, and nobody beside it": {[]seat{{gone, 1}, {gone, 2}}, nil, complaint.ErrTakeOverPending},
 	} {
 		c := vacated(gone)
 		c.Assignee = assigned

@@ -127,6 +127,9 @@ func TestAComplaintGoesUpFromAnArchivedDesk(t *testing.T) {
 	p.post(old, serves(second))
 	p.archive(second)
 	for _, name := range []string{fresh.GetName(), begun.GetName()} {
+		for _, who := range []suitetest.Person{theirs, p.officer} {
+			refused[*complaintv1.Complaint](t, authz.ErrNotFound)(p.Complaint(who.Key).TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: name}))
+		}
 		p.goesUp(name, p.city, p.cityOfficer, theirs, p.officer, old)
 	}
 }
@@ -157,5 +160,5 @@ func TestACaseThatWaitsSaysWhatFor(t *testing.T) {
 	take := &complaintv1.TakeOverComplaintRequest{Name: name}
 	refused[*complaintv1.Complaint](t, complaint.ErrNotVacant)(p.Complaint(second.Key).TakeOverComplaint(t.Context(), take))
 	p.asleep(p.officer, p.cityOfficer)
-	refused[*complaintv1.Complaint](t, complaint.ErrHeirAbove)(p.Complaint(second.Key).TakeOverComplaint(t.Context(), take))
+	refused[*complaintv1.Complaint](t, complaint.ErrTakeOverPending)(p.Complaint(second.Key).TakeOverComplaint(t.Context(), take))
 }
