@@ -190,7 +190,7 @@ func complaint(c *complaintv1.Complaint, before *Fact, day string) Fact {
 	case complaintv1.Complaint_STATE_REJECTED:
 		f.once(before, ComplaintsRejected, day)
 	case complaintv1.Complaint_STATE_RECEIVED:
-		f.count(ComplaintsOverdue, c.GetDecideDue().GetDate(), 1)
+		f.count(ComplaintsOverdue, deadline.TakenUpBy(c.GetDecideDue().GetDate(), c.GetFinishDue().GetDate()), 1)
 	case complaintv1.Complaint_STATE_ACCEPTED, complaintv1.Complaint_STATE_INVESTIGATING:
 		f.count(ComplaintsOverdue, c.GetFinishDue().GetDate(), 1)
 	case complaintv1.Complaint_STATE_CLOSED:

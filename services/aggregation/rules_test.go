@@ -279,6 +279,28 @@ func TestAComplaintIsOverdueUntilItIsReplied(t *testing.T) {
 	}
 }
 
+// What nobody accepts is late by the first limit that passes: to be accepted or to be replied
+// to, which packs for enquiries count from the day it came and set alone.
+func TestWhatNobodyAcceptsIsOverdueByItsFirstLimit(t *testing.T) {
+	const sooner, later = "2026-02-14", "2026-02-24"
+	for _, x := range []struct{ decide, finish, received, accepted string }{
+		{"", sooner, sooner, sooner},
+		{sooner, "", sooner, ""},
+		{later, sooner, sooner, sooner},
+		{sooner, later, sooner, later},
+		{"", "", "", ""},
+	} {
+		for state, want := range map[complaintv1.Complaint_State]string{complaintv1.Complaint_STATE_RECEIVED: x.received, complaintv1.Complaint_STATE_ACCEPTED: x.accepted} {
+			c := &complaintv1.Complaint{
+				Unit: "units/s", Type: complaintv1.Complaint_TYPE_ENQUIRY, State: state, DecideDue: &complaintv1.Due{Date: x.decide}, FinishDue: &complaintv1.Due{Date: x.finish},
+			}
+			if got := overdue(c); got != want {
+				t.Errorf("%v, decided by %q, finished by %q: overdue after %q, want %q", state, x.decide, x.finish, got, want)
+			}
+		}
+	}
+}
+
 // overdue is the day after which a complaint counts as overdue, or "".
 func overdue(c *complaintv1.Complaint) (day string) {
 	for _, n := range aggregation.FactOf(c, &aggregation.Fact{}, "2026-02-09").Counts {

@@ -30,6 +30,7 @@ var (
 	ErrNotSealed           = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_SEALED)
 	ErrRectificationExists = fault.Of(complaintv1.Reason_REASON_COMPLAINT_RECTIFICATION_EXISTS)
 	ErrNotVacant           = fault.Of(complaintv1.Reason_REASON_COMPLAINT_NOT_VACANT)
+	ErrTakeOverPending     = fault.Of(complaintv1.Reason_REASON_COMPLAINT_TAKEOVER_PENDING)
 	ErrNotResponsible      = fault.Of(complaintv1.Reason_REASON_COMPLAINT_HANDLING_DENIED)
 	ErrContentMissing      = fault.Of(complaintv1.Reason_REASON_COMPLAINT_CONTENT_MISSING)
 )

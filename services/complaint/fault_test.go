@@ -41,6 +41,11 @@ var refusals = []struct {
 	}},
 	{complaint.ErrNotSealed, func() error { return complaint.Openable(&complaintv1.Complaint{}) }},
 	{complaint.ErrNotVacant, func() error {
+		w := world{parents: []int{-1}, officers: []seat{{"q", 0}}}
+		_, err := complaint.TakeOver(&complaintv1.Complaint{State: complaintv1.Complaint_STATE_ACCEPTED, Desk: "units/0", Responsible: "q"}, "p", w)
+		return err
+	}},
+	{complaint.ErrTakeOverPending, func() error {
 		_, err := complaint.TakeOver(&complaintv1.Complaint{State: complaintv1.Complaint_STATE_ACCEPTED, Sealed: true, Desk: "units/0"}, "p", line)
 		return err
 	}},

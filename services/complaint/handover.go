@@ -11,51 +11,78 @@ import (
 var roles = []accessv1.Role{accessv1.Role_ROLE_COMPLAINT_OFFICER, accessv1.Role_ROLE_CLERK, accessv1.Role_ROLE_LEADER}
 
 // Vacant says whether nobody is left for a case, given with its content, that has not
-// ended: who accepted it may no longer work on it, or if nobody has accepted a sealed
-// one, no officer at its desk may hear it.
+// ended: who accepted it may no longer work on it, or if nobody has accepted it, nobody at
+// its desk may.
 func Vacant(b Bench, c *complaintv1.Complaint) bool {
 	if _, goesOn := Life.Next(c.GetState(), TakingOver); !goesOn {
 		return false
 	}
-	if !c.GetSealed() {
-		return c.GetResponsible() != "" && !works(b, c, c.GetResponsible())
+	switch who := c.GetResponsible(); {
+	case c.GetSealed() && who == "":
+		officers := b.Holders(c.GetDesk(), accessv1.Role_ROLE_COMPLAINT_OFFICER)
+		return !slices.ContainsFunc(officers, func(officer string) bool { return Hears(b, c, officer) })
+	case c.GetSealed():
+		return !Hears(b, c, who)
+	case who == "":
+		return !staffed(b, c, c.GetDesk())
+	default:
+		return !slices.Contains(staff(b, c, c.GetDesk()), who)
 	}
-	left := []string{c.GetResponsible()}
-	if c.GetResponsible() == "" {
-		left = b.Holders(c.GetDesk(), accessv1.Role_ROLE_COMPLAINT_OFFICER)
-	}
-	return !slices.ContainsFunc(left, func(who string) bool { return Hears(b, c, who) })
 }
 
-// works says whether the person still holds a role by which they work on open
-// complaints at the desk of c.
-func works(b Bench, c *complaintv1.Complaint, who string) bool {
-	return slices.ContainsFunc(b.Own(c.GetDesk()), func(unit string) bool {
-		return slices.ContainsFunc(roles, func(role accessv1.Role) bool { return slices.Contains(b.Holders(unit, role), who) })
-	})
+// staff are those who work on an open case at a desk: who holds a role for that there, or
+// where its people act, and where another unit hears it does not belong to the one
+// concerned (回避).
+func staff(b Bench, c *complaintv1.Complaint, desk string) (who []string) {
+	for _, unit := range b.Own(desk) {
+		for _, role := range roles {
+			who = append(who, b.Holders(unit, role)...)
+		}
+	}
+	if concerned(b, c, desk) {
+		return who
+	}
+	return slices.DeleteFunc(who, func(person string) bool { return b.Belongs(person, c.GetUnit()) })
+}
+
+// staffed says whether anybody works on an open case at a desk.
+func staffed(b Bench, c *complaintv1.Complaint, desk string) bool { return len(staff(b, c, desk)) > 0 }
+
+// concerned says whether the desk is the unit that the case is about, or what it was merged into.
+func concerned(b Bench, c *complaintv1.Complaint, desk string) bool {
+	return b.Heir(desk, now) == b.Heir(c.GetUnit(), now)
 }
 
 // Heir returns the desk at which a vacant case, given with its content, is taken
-// over (接办): an open one at its own; a sealed one at its own while an officer is left
-// there who may hear it, else at the nearest above, by the rule of Desk. It is "" if
-// the case is not vacant, or if nobody is left: then an officer must be granted the role,
-// or the role of who is responsible be ended.
+// over (接办): its own while somebody is left there who may hear it, else the nearest above
+// where somebody is; a sealed one by the rule of Desk. It is "" if the case is not vacant,
+// or if nobody is left: then somebody must be granted a role there, or the role of who is
+// responsible for a sealed one be ended.
 func Heir(b Bench, c *complaintv1.Complaint) string {
-	switch {
-	case !Vacant(b, c):
+	if !Vacant(b, c) {
 		return ""
-	case !c.GetSealed():
-		return c.GetDesk()
 	}
-	desks := succession(b, c)
-	i := slices.IndexFunc(desks, func(unit string) bool { return hearsAt(b, c, unit) })
+	desks, hears := succession(b, c), hearsAt
+	if !c.GetSealed() {
+		desks, hears = b.Path(c.GetDesk(), now), inherits
+	}
+	i := slices.IndexFunc(desks, func(unit string) bool { return hears(b, c, unit) })
 	if i < 0 {
 		return ""
 	}
 	return desks[i]
 }
 
-// succession are the desks that may inherit c, in turn. While who is responsible is granted
+// inherits says whether a unit can be the desk of an open case: a complaint does not come
+// to whom it is about by what was moved or merged since.
+func inherits(b Bench, c *complaintv1.Complaint, unit string) bool {
+	if unit != c.GetDesk() && c.GetType() == complaintv1.Complaint_TYPE_COMPLAINT && concerned(b, c, unit) {
+		return false
+	}
+	return staffed(b, c, unit)
+}
+
+// succession are the desks that may inherit a sealed case, in turn. While who is responsible is granted
 // the role at their desk, and came to have a part in the case or left every post (离任), those
 // above alone: whoever enters posts, of whomever, gives it to nobody beside them, and a superior
 // sees it. Once another administrator has ended that role their own desk inherits, last if
@@ -76,21 +103,35 @@ func succession(b Bench, c *complaintv1.Complaint) []string {
 }
 
 // TakeOver makes who takes c over responsible for it, at the desk that inherits
-// it; a case that nobody had accepted waits there to be. Whom it was assigned to
-// keeps it only while the desk does.
+// it; a case that nobody had accepted waits there to be. Whom a sealed one was assigned to
+// keeps it only while the desk does, and what the desk looks into itself the new one does.
 func TakeOver(c *complaintv1.Complaint, who string, b Bench) (*complaintv1.Complaint, error) {
 	taken, err := move(c, TakingOver)
 	if err != nil {
 		return nil, err
 	}
-	if taken.Desk = Heir(b, c); taken.Desk == "" || c.GetSealed() && !Hears(b, taken, who) {
+	switch taken.Desk = Heir(b, c); {
+	case !Vacant(b, c):
 		return nil, ErrNotVacant
+	case !takes(b, taken, who):
+		return nil, ErrTakeOverPending
 	}
 	if c.GetResponsible() != "" {
 		taken.Responsible = who
+	}
+	if c.GetAssignedUnit() == c.GetDesk() { // it looked into it itself (自办)
+		taken.AssignedUnit = taken.GetDesk()
 	}
 	if !Hears(b, taken, c.GetAssignee()) {
 		taken.Assignee = ""
 	}
 	return taken, nil
+}
+
+// takes says whether the person may have c at the desk that inherits it, if one does.
+func takes(b Bench, c *complaintv1.Complaint, who string) bool {
+	if c.GetSealed() {
+		return Hears(b, c, who)
+	}
+	return slices.Contains(staff(b, c, c.GetDesk()), who)
 }

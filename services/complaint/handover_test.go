@@ -1,6 +1,8 @@
 package complaint_test
 
 import (
+	"errors"
+	"slices"
 	"testing"
 	"time"
 
@@ -110,29 +112,100 @@ func TestACaseThatNobodyAcceptedIsNotLost(t *testing.T) {
 	}
 }
 
-// TestAnOpenCaseIsTakenOverAtItsDesk, once who accepted it works there no more, and
-// nowhere else.
-func TestAnOpenCaseIsTakenOverAtItsDesk(t *testing.T) {
-	const gone = "units/1/members/gone"
+// TestAnOpenCaseIsTakenOver once who accepted it works at its desk no more, or if nobody did
+// once nobody works there who may hear it: there while somebody is left, or else at the
+// nearest desk above. 0 ← 1 ← 2; units/2 is what it is about.
+func TestAnOpenCaseIsTakenOver(t *testing.T) {
+	const gone, beside, above, theirs = "units/1/members/gone", "units/1/members/beside", "units/0/members/above", "units/2/members/theirs"
 	for name, x := range map[string]struct {
 		officers []seat
 		by, desk string
 	}{
-		"who accepted it works there":    {[]seat{{gone, 1}}, gone, ""},
-		"who accepted it works above":    {[]seat{{gone, 0}}, gone, "units/1"},
-		"who accepted it works nowhere":  {nil, gone, "units/1"},
-		"nobody accepted it or is there": {nil, "", ""},
+		"who accepted it works there":              {[]seat{{gone, 1}, {above, 0}}, gone, ""},
+		"who accepted it works above":              {[]seat{{gone, 0}}, gone, "units/0"},
+		"who accepted it left, and one is beside":  {[]seat{{beside, 1}, {above, 0}}, gone, "units/1"},
+		"who accepted it left, and one is above":   {[]seat{{above, 0}}, gone, "units/0"},
+		"who accepted it left, and nobody is":      {nil, gone, ""},
+		"who accepted it belongs to the unit now":  {[]seat{{gone, 1}, {gone, 2}, {beside, 1}}, gone, "units/1"},
+		"nobody accepted it, and one is there":     {[]seat{{beside, 1}, {above, 0}}, "", ""},
+		"nobody accepted it, and one is above":     {[]seat{{above, 0}}, "", "units/0"},
+		"nobody accepted it, theirs alone there":   {[]seat{{theirs, 1}, {above, 0}}, "", "units/0"},
+		"nobody accepted it, theirs alone is":      {[]seat{{theirs, 1}, {theirs, 0}}, "", ""},
+		"nobody accepted it, and one is elsewhere": {[]seat{{theirs, 2}}, "", ""},
+		"nobody accepted it, and nobody is":        {nil, "", ""},
 	} {
-		c := vacated(x.by)
-		c.Sealed = false
-		if desk := complaint.Heir(world{parents: []int{-1, 0, 1}, officers: x.officers}, c); desk != x.desk {
-			t.Errorf("%s: it is taken over at %q, want %q", name, desk, x.desk)
+		for _, kind := range []complaintv1.Complaint_Type{complaintv1.Complaint_TYPE_COMPLAINT, complaintv1.Complaint_TYPE_HELP} {
+			c := vacated(x.by)
+			c.Type, c.Sealed = kind, false
+			if x.by == "" {
+				c.State = complaintv1.Complaint_STATE_RECEIVED
+			}
+			w := world{parents: []int{-1, 0, 1}, officers: x.officers}
+			if desk := complaint.Heir(w, c); desk != x.desk {
+				t.Errorf("%s: it is taken over at %q, want %q", name, desk, x.desk)
+			}
+			for _, who := range []string{gone, beside, above, theirs} {
+				works := x.desk != "" && who != theirs && slices.Contains(x.officers, seat{who, slices.Index(units, x.desk)}) && !slices.Contains(x.officers, seat{who, 2})
+				taken, err := complaint.TakeOver(c, who, w)
+				if (err == nil) != works || taken.GetResponsible() != "" && taken.GetResponsible() != who || works && (taken.GetResponsible() == "") != (x.by == "") {
+					t.Errorf("%s: %s takes it over: %v, %v", name, who, taken, err)
+				}
+			}
 		}
 	}
 	c := vacated(gone)
 	c.Sealed, c.State = false, complaintv1.Complaint_STATE_CLOSED
 	if complaint.Vacant(world{parents: []int{-1, 0, 1}}, c) {
 		t.Error("what has ended is vacant")
+	}
+}
+
+// What the desk that lost it looked into itself (自办), the one that takes it over does, and
+// what another unit was to answer stays with that.
+func TestWhatADeskDidItselfItsHeirDoes(t *testing.T) {
+	const above = "units/0/members/above"
+	for assigned, want := range map[string]string{"units/1": "units/0", "units/2": "units/2", "": ""} {
+		c := vacated("units/1/members/gone")
+		c.Sealed, c.Type, c.AssignedUnit = false, complaintv1.Complaint_TYPE_COMPLAINT, assigned
+		taken, err := complaint.TakeOver(c, above, world{parents: []int{-1, 0, 1}, officers: []seat{{above, 0}}})
+		if err != nil || taken.GetAssignedUnit() != want {
+			t.Errorf("assigned to %q, it is %q's to answer now, %v; want %q", assigned, taken.GetAssignedUnit(), err, want)
+		}
+	}
+}
+
+// A complaint about a bureau beneath which its desk was moved goes past that bureau: 0 ← 1 ← 2,
+// where units/1 is what it is about. A suggestion is the bureau's to answer.
+func TestAComplaintIsNotInheritedByWhomItIsAbout(t *testing.T) {
+	w := world{parents: []int{-1, 0, 1}, officers: []seat{{"units/1/members/theirs", 1}, {"units/0/members/above", 0}}}
+	for kind, want := range map[complaintv1.Complaint_Type]string{complaintv1.Complaint_TYPE_COMPLAINT: "units/0", complaintv1.Complaint_TYPE_SUGGESTION: "units/1"} {
+		c := &complaintv1.Complaint{Type: kind, Unit: "units/1", Desk: "units/2", State: complaintv1.Complaint_STATE_RECEIVED}
+		if desk := complaint.Heir(w, c); desk != want {
+			t.Errorf("%v is inherited by %q, want %q", kind, desk, want)
+		}
+	}
+}
+
+// Whom a case that waits is assigned to is told what it waits for, and not that who accepted
+// it works on it still.
+func TestACaseThatWaitsSaysWhatFor(t *testing.T) {
+	const gone, assigned, above = "units/1/members/gone", "units/1/members/assigned", "units/0/members/above"
+	for name, x := range map[string]struct {
+		officers, departed []seat
+		want               error
+	}{
+		"who accepted it works":          {[]seat{{gone, 1}, {assigned, 1}, {above, 0}}, nil, complaint.ErrNotVacant},
+		"who accepted it left":           {[]seat{{assigned, 1}, {above, 0}}, []seat{{gone, 1}}, complaint.ErrTakeOverPending},
+		"who accepted it left, and all":  {[]seat{{assigned, 1}}, []seat{{gone, 1}, {above, 0}}, complaint.ErrTakeOverPending},
+		"and the role was ended":         {[]seat{{assigned, 1}}, []seat{{above, 0}}, nil},
+		"who accepted it belongs to it":  {[]seat{{assigned, 1}, {gone, 1}, {gone, 2}}, nil, complaint.ErrTakeOverPending},
+		"the same, and nobody beside it": {[]seat{{gone, 1}, {gone, 2}}, nil, complaint.ErrTakeOverPending},
+	} {
+		c := vacated(gone)
+		c.Assignee = assigned
+		if _, err := complaint.TakeOver(c, assigned, world{parents: []int{-1, 0, 1}, officers: x.officers, departed: x.departed}); !errors.Is(err, x.want) {
+			t.Errorf("%s: %v, want %v", name, err, x.want)
+		}
 	}
 }
 

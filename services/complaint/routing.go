@@ -10,7 +10,7 @@ import (
 
 // Routing is the version of Desk. It changes with whatever changes its answers,
 // and stands in every complaint that was routed by it.
-const Routing = "5"
+const Routing = "6"
 
 // Tie is that somebody belongs to a unit, or ever did.
 type Tie struct {
@@ -45,6 +45,9 @@ type Bench interface {
 	Departed(unit string, role accessv1.Role) []string
 	// Heads returns those who head exactly the unit now, by a role or a post.
 	Heads(unit string) []string
+	// Belongs says whether the principal belongs to the unit, or to the one that it was
+	// merged into, or to what lies beneath that, now.
+	Belongs(principal, unit string) bool
 	// Tied returns the ties of the principal: to where they are entered, and by
 	// every post and role that they hold or ever held.
 	Tied(principal string) []Tie
@@ -52,8 +55,10 @@ type Bench interface {
 
 // Desk returns the unit that hears c (受理单位).
 //
-// Enquiries, help and suggestions go to the unit concerned; an ordinary
-// complaint to the nearest unit above it with a complaint officer. A sealed case
+// Enquiries, help and suggestions go to the unit concerned, or if nobody works there to
+// the nearest above it where somebody does; an ordinary complaint to the nearest unit above
+// it with a complaint officer. In both, who belongs to the unit concerned counts for nothing
+// where another unit hears it. A sealed case
 // goes to the nearest unit above the one concerned that has an officer with no
 // part in it, and that neither is nor lies beneath a unit led by somebody who leads the
 // unit concerned or ever did: whoever leads a unit enters others beneath it. It
@@ -61,14 +66,15 @@ type Bench interface {
 // If nobody is left it answers ErrNobodyHears.
 func Desk(c *complaintv1.Complaint, b Bench) (string, error) {
 	path := b.Path(c.GetUnit(), now)
-	switch {
-	case len(path) == 0:
+	if len(path) == 0 {
 		return "", ErrUnitUnknown.At("complaint.unit", "单位不存在或已撤并", "is not an active unit")
-	case !Sealed(c) && c.GetType() != complaintv1.Complaint_TYPE_COMPLAINT:
-		return path[0], nil
 	}
-	for _, unit := range path[1:] {
-		if hearsAt(b, c, unit) {
+	desks, hears := path[1:], hearsAt
+	if !Sealed(c) && c.GetType() != complaintv1.Complaint_TYPE_COMPLAINT {
+		desks, hears = path, staffed
+	}
+	for _, unit := range desks {
+		if hears(b, c, unit) {
 			return unit, nil
 		}
 	}
@@ -79,7 +85,7 @@ func Desk(c *complaintv1.Complaint, b Bench) (string, error) {
 func hearsAt(b Bench, c *complaintv1.Complaint, unit string) bool {
 	officers := b.Holders(unit, accessv1.Role_ROLE_COMPLAINT_OFFICER)
 	if !Sealed(c) {
-		return len(officers) > 0
+		return slices.ContainsFunc(officers, func(officer string) bool { return !b.Belongs(officer, c.GetUnit()) })
 	}
 	impartial := func(officer string) bool { return !Involved(b, c, officer) }
 	led := func(unit string) bool {

@@ -70,6 +70,12 @@ func (w world) Departed(name string, _ accessv1.Role) []string {
 	return w.Holders(name, accessv1.Role_ROLE_COMPLAINT_OFFICER)
 }
 
+func (w world) Belongs(p, name string) bool {
+	return slices.ContainsFunc(w.Tied(p), func(t complaint.Tie) bool {
+		return slices.Contains(w.Path(t.Unit, time.Time{}), w.Heir(name, time.Time{}))
+	})
+}
+
 func (w world) Own(name string) []string { return []string{name} }
 
 func (w world) Heads(name string) []string { return w.Holders(name, accessv1.Role_ROLE_HEAD) }
@@ -218,6 +224,67 @@ func TestOpenCasesGoToTheUnitAndComplaintsAboveIt(t *testing.T) {
 	unknown := &complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_HELP, Unit: "units/9"}
 	if _, err := complaint.Desk(unknown, w); !errors.Is(err, complaint.ErrUnitUnknown) {
 		t.Errorf("a unit that is not there = %v, want ErrUnitUnknown", err)
+	}
+}
+
+// An enquiry, in every tree of up to five units and with every choice of units where somebody
+// works, goes to the unit that it is about or the nearest above where somebody does, and is
+// refused if nobody works there either. Where nobody is left at a desk it is inherited so too.
+func TestAnOpenCaseGoesWhereSomebodyWorks(t *testing.T) {
+	for size := 1; size <= 5; size++ {
+		trees(size, func(parents []int) {
+			for about := range size {
+				for officers := range 1 << size {
+					w, want := world{parents: parents}, ""
+					for i := range parents {
+						if officers>>i&1 == 1 {
+							w.officers = append(w.officers, seat{unit(i) + "/members/a", i})
+						}
+					}
+					for at := about; at >= 0 && want == ""; at = parents[at] {
+						if officers>>at&1 == 1 {
+							want = unit(at)
+						}
+					}
+					c := &complaintv1.Complaint{Type: complaintv1.Complaint_TYPE_ENQUIRY, Unit: unit(about), Desk: unit(about), State: complaintv1.Complaint_STATE_RECEIVED}
+					if desk, err := complaint.Desk(c, w); desk != want || (want == "") != errors.Is(err, complaint.ErrNobodyHears) {
+						t.Fatalf("tree %v, about %d, works %b: desk %q, %v; want %q", parents, about, officers, desk, err, want)
+					}
+					if want == c.GetDesk() {
+						want = ""
+					}
+					if heir := complaint.Heir(w, c); heir != want {
+						t.Fatalf("tree %v, about %d, works %b: inherited by %q, want %q", parents, about, officers, heir, want)
+					}
+				}
+			}
+		})
+	}
+}
+
+// Who belongs to the unit concerned hears nothing of it where another does, and makes no desk:
+// 0 ← 1 ← 2, about units/2.
+func TestWhoBelongsToTheUnitMakesNoDesk(t *testing.T) {
+	const theirs, a, above = "units/2/members/theirs", "units/1/members/a", "units/0/members/above"
+	for name, x := range map[string]struct {
+		officers []seat
+		kind     complaintv1.Complaint_Type
+		desk     string
+	}{
+		"a complaint, and one beside them":   {[]seat{{theirs, 1}, {a, 1}}, complaintv1.Complaint_TYPE_COMPLAINT, "units/1"},
+		"a complaint, and one above":         {[]seat{{theirs, 1}, {above, 0}}, complaintv1.Complaint_TYPE_COMPLAINT, "units/0"},
+		"a complaint, and nobody else":       {[]seat{{theirs, 1}}, complaintv1.Complaint_TYPE_COMPLAINT, ""},
+		"an enquiry, and one above":          {[]seat{{theirs, 1}, {above, 0}}, complaintv1.Complaint_TYPE_ENQUIRY, "units/0"},
+		"an enquiry, and nobody else":        {[]seat{{theirs, 1}}, complaintv1.Complaint_TYPE_ENQUIRY, ""},
+		"an enquiry, and they work there":    {[]seat{{theirs, 2}}, complaintv1.Complaint_TYPE_ENQUIRY, "units/2"},
+		"a complaint, and they work there":   {[]seat{{theirs, 2}}, complaintv1.Complaint_TYPE_COMPLAINT, ""},
+		"a suggestion, and they work nearby": {[]seat{{theirs, 1}, {a, 1}}, complaintv1.Complaint_TYPE_SUGGESTION, "units/1"},
+	} {
+		w := world{parents: []int{-1, 0, 1}, officers: x.officers}
+		desk, err := complaint.Desk(&complaintv1.Complaint{Type: x.kind, Unit: "units/2"}, w)
+		if desk != x.desk || (x.desk == "") != errors.Is(err, complaint.ErrNobodyHears) {
+			t.Errorf("%s: the desk is %q, %v; want %q", name, desk, err, x.desk)
+		}
 	}
 }
 

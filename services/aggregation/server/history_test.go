@@ -298,11 +298,14 @@ func (h *history) changeComplaint() {
 	if h.flip("new") || len(h.voice) == 0 {
 		h.voice = append(h.voice, &complaintv1.Complaint{
 			Name: fmt.Sprintf("complaints/%d", len(h.voice)), Unit: h.unit(), Desk: h.unit(), CreateTime: h.stamp(), Sealed: h.pick("sealed", 4) == 0,
-			Type: complaintv1.Complaint_Type(1 + h.pick("type", 5)), DecideDue: &complaintv1.Due{Date: h.around()}, FinishDue: &complaintv1.Due{Date: h.around()},
+			Type: complaintv1.Complaint_Type(1 + h.pick("type", 5)), FinishDue: &complaintv1.Due{Date: h.around()},
 		})
 	}
 	c := h.voice[h.pick("complaint", len(h.voice))]
 	c.State = complaintv1.Complaint_State(1 + h.pick("state", 6))
+	if c.DecideDue = nil; h.flip("decide") { // packs for enquiries set a limit for the answer alone
+		c.DecideDue = &complaintv1.Due{Date: h.around()}
+	}
 	if h.flip("accepted") {
 		c.AcceptTime = h.stamp()
 	}

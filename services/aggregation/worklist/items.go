@@ -232,7 +232,7 @@ func complaint(c *complaintv1.Complaint) []*Item {
 	}
 	switch c.GetState() {
 	case complaintv1.Complaint_STATE_RECEIVED:
-		return atDesk(c, aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, c.GetDecideDue().GetDate())
+		return atDesk(c, aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, deadline.TakenUpBy(c.GetDecideDue().GetDate(), c.GetFinishDue().GetDate()))
 	case complaintv1.Complaint_STATE_ACCEPTED:
 		return atDesk(c, aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT, c.GetFinishDue().GetDate())
 	case complaintv1.Complaint_STATE_INVESTIGATING:

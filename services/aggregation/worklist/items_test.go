@@ -146,6 +146,14 @@ func TestWhatRecordsAskFor(t *testing.T) {
 		"a voided round":  {&evaluationv1.Round{Owner: u, State: evaluationv1.Round_STATE_VOIDED}, nil},
 		"a tallied round": {&evaluationv1.Round{Owner: u, State: evaluationv1.Round_STATE_TALLIED}, []asked{{aggregationv1.WorkItem_ACTION_PUBLISH_ROUND, u, "", ""}}},
 		"a complaint":     {voice(complaintv1.Complaint_STATE_RECEIVED, same), []asked{{aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, desk, "", "2026-03-08"}}},
+		"an enquiry, which has to be finished alone": {
+			voice(complaintv1.Complaint_STATE_RECEIVED, func(c *complaintv1.Complaint) { c.DecideDue = nil }),
+			[]asked{{aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, desk, "", "2026-05-08"}},
+		},
+		"a complaint that is to be finished before it is to be decided": {
+			voice(complaintv1.Complaint_STATE_RECEIVED, func(c *complaintv1.Complaint) { c.FinishDue.Date = "2026-03-01" }),
+			[]asked{{aggregationv1.WorkItem_ACTION_DECIDE_COMPLAINT, desk, "", "2026-03-01"}},
+		},
 		"an accepted complaint": {
 			voice(complaintv1.Complaint_STATE_ACCEPTED, same), []asked{{aggregationv1.WorkItem_ACTION_ASSIGN_COMPLAINT, desk, "", "2026-05-08"}},
 		},

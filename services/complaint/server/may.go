@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
 	accessv1 "github.com/duban-project/duban/proto/gen/go/duban/access/v1"
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
@@ -109,9 +111,15 @@ func (s *Service) mayOpen(tx *change.Tx, c *complaintv1.Complaint) error {
 }
 
 // inherits returns the desk at which the caller may take the case over, or "". A
-// case of which it is not known whom it is about nobody inherits.
+// sealed one of which it is not known whom it is about nobody inherits.
 func (s *Service) inherits(tx *change.Tx, c *complaintv1.Complaint) string {
-	if !c.GetSealed() || !tx.Access.Sees(c.GetDesk()) || !slices.ContainsFunc(s.Tree.Path(c.GetDesk()), func(unit string) bool { return officerAt(tx, unit) }) {
+	if !tx.Access.Sees(c.GetDesk()) {
+		return ""
+	}
+	if !c.GetSealed() {
+		return s.heeds(tx, c)
+	}
+	if !slices.ContainsFunc(s.Tree.Path(c.GetDesk()), func(unit string) bool { return officerAt(tx, unit) }) {
 		return ""
 	}
 	about, err := s.about(tx, c)
@@ -123,6 +131,15 @@ func (s *Service) inherits(tx *change.Tx, c *complaintv1.Complaint) string {
 		return ""
 	}
 	return desk
+}
+
+// heeds is inherits of an open case.
+func (s *Service) heeds(tx *change.Tx, c *complaintv1.Complaint) string {
+	at := proto.CloneOf(c)
+	if at.Desk = complaint.Heir(s.bench, c); at.GetDesk() == "" || s.mayHeed(tx, at) != nil {
+		return ""
+	}
+	return at.GetDesk()
 }
 
 // officerAt says whether the caller, as its key narrows it, is a complaint

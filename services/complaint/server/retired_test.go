@@ -93,8 +93,8 @@ func TestADeskOfThoseWhoLeftEveryPostIsEmpty(t *testing.T) {
 	open, _ := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_COMPLAINT))
 	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: open.GetName()}))
 	p.post(p.officer, p.until("2026-02-08"))
-	if c, _ := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_REPORT)); c.GetDesk() != p.city || c.GetRouting() != "5" {
-		t.Errorf("the desk is %s by routing %s, want the city by 5", c.GetDesk(), c.GetRouting())
+	if c, _ := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_REPORT)); c.GetDesk() != p.city || c.GetRouting() != "6" {
+		t.Errorf("the desk is %s by routing %s, want the city by 6", c.GetDesk(), c.GetRouting())
 	}
 	take := &complaintv1.TakeOverComplaintRequest{Name: fresh}
 	if taken := suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.cityOfficer.Key).TakeOverComplaint(t.Context(), take)); taken.GetDesk() != p.city {

@@ -27,6 +27,7 @@ type People interface {
 	Holders(unit string, role accessv1.Role) []string
 	Departed(unit string, role accessv1.Role) []string
 	Heads(unit, day string) []string
+	Belongs(principal, unit string) bool
 	Tied(principal string) []directory.Tie
 }
 
@@ -36,6 +37,7 @@ type Tree interface {
 	Path(unit string) []string
 	Stood(unit string, at time.Time) []string
 	Heir(unit string) string
+	House(unit string) string
 	HeirAt(unit string, at time.Time) string
 	Unit(name string) *organizationv1.Unit
 	Whole(name string) []string
@@ -147,9 +149,7 @@ func (b bench) Heir(unit string, at time.Time) string {
 // Own implements complaint.Bench, by the rule of SCOPE_OWN.
 func (b bench) Own(unit string) []string {
 	path := b.Tree.Path(unit)
-	last := slices.IndexFunc(path, func(u string) bool {
-		return b.Unit(u).GetKind() != organizationv1.Unit_KIND_DEPARTMENT && b.Tree.Heir(u) == u
-	})
+	last := slices.Index(path, b.House(unit))
 	return path[:last+1]
 }
 

@@ -53,6 +53,16 @@ func SubmittedBy(t Task) string {
 	return Fallen(max(t.GetDueDate(), t.GetCorrectionDueDate()), t.GetCampaignCloseDate(), t.GetUnitArchiveDate())
 }
 
+// TakenUpBy is the day by which a complaint (投诉) that nobody has accepted is taken up:
+// decided on (受理时限), or finished (办结时限) where that ends first, or alone, as in packs
+// that count it from the day it came; "" if it has neither.
+func TakenUpBy(decide, finish string) string {
+	if decide == "" || finish != "" && finish < decide {
+		return finish
+	}
+	return decide
+}
+
 // Fallen is the day on which something falls due, or "" if one of the ends came before
 // it: then it never does. What is due on the day of an end is due. An empty end is none,
 // and an empty day stays so.

@@ -13,11 +13,7 @@ func complaint(m *complaintv1.Complaint, old *Record, day string) *Record {
 	}
 	r := fresh(m.GetUnit(), "")
 	r.come("complaints_received", Day(m.GetCreateTime()))
-	waits := map[complaintv1.Complaint_State]*complaintv1.Due{
-		complaintv1.Complaint_STATE_RECEIVED: m.GetDecideDue(), complaintv1.Complaint_STATE_ACCEPTED: m.GetFinishDue(),
-		complaintv1.Complaint_STATE_INVESTIGATING: m.GetFinishDue(),
-	}
-	r.open("complaints_overdue", waits[m.GetState()].GetDate())
+	r.open("complaints_overdue", lateAfter(m))
 	accepted, due := Day(m.GetAcceptTime()), m.GetDecideDue().GetDate()
 	r.come("complaints_accepted", accepted)
 	if due == "" || accepted <= due {
@@ -36,6 +32,24 @@ func complaint(m *complaintv1.Complaint, old *Record, day string) *Record {
 	}
 	decided(r, first(accepted, r.rejected), due)
 	return r
+}
+
+// lateAfter is the last day on which a complaint (投诉) is not late, or "": until it is
+// accepted the limit for that can pass, until it is replied to that for the reply.
+func lateAfter(m *complaintv1.Complaint) (day string) {
+	var awaits []string
+	switch m.GetState() {
+	case complaintv1.Complaint_STATE_RECEIVED:
+		awaits = []string{m.GetDecideDue().GetDate(), m.GetFinishDue().GetDate()}
+	case complaintv1.Complaint_STATE_ACCEPTED, complaintv1.Complaint_STATE_INVESTIGATING:
+		awaits = []string{m.GetFinishDue().GetDate()}
+	}
+	for _, limit := range awaits {
+		if day == "" || limit != "" && limit < day {
+			day = limit
+		}
+	}
+	return day
 }
 
 // decided has whether there was a decision in time, and by when there had to be one: the

@@ -70,16 +70,17 @@ type ComplaintServiceClient interface {
 	// another officer at the desk.
 	AssignComplaint(ctx context.Context, in *AssignComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Takes over a case whose responsible person may no longer work on it (接办).
-	// Whoever takes it over is responsible. An open one is taken over at its desk, once
-	// who accepted it holds no role there any more. A sealed one is taken over once the
+	// Whoever takes it over is responsible. An open one is taken over once who accepted it
+	// holds no role at its desk any more, by who works there, or if nobody does at the
+	// nearest desk above where somebody does. A sealed one is taken over once the
 	// grant of its officer has ended, or the officer has come to have a part in it: an
 	// officer at the same desk does so, or if none is left there who may hear it,
 	// one at the nearest desk above. While the role is granted to the officer, who has come
 	// to have a part in it or left every post, the desks above alone do, never the officer's own.
 	// What was over when it was entered after the case had been accepted gives its officers
 	// no part in it.
-	// A sealed case that nobody has accepted is taken over where no officer of its desk
-	// may hear it, and waits at the new one to be accepted.
+	// A case that nobody has accepted is taken over where nobody at its desk may hear it,
+	// and waits at the new one to be accepted.
 	TakeOverComplaint(ctx context.Context, in *TakeOverComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Answers the complainant, who reads it with the receipt (答复): who is responsible
 	// does so, or whom it is assigned to, which is the people of another unit than the
@@ -281,16 +282,17 @@ type ComplaintServiceServer interface {
 	// another officer at the desk.
 	AssignComplaint(context.Context, *AssignComplaintRequest) (*Complaint, error)
 	// Takes over a case whose responsible person may no longer work on it (接办).
-	// Whoever takes it over is responsible. An open one is taken over at its desk, once
-	// who accepted it holds no role there any more. A sealed one is taken over once the
+	// Whoever takes it over is responsible. An open one is taken over once who accepted it
+	// holds no role at its desk any more, by who works there, or if nobody does at the
+	// nearest desk above where somebody does. A sealed one is taken over once the
 	// grant of its officer has ended, or the officer has come to have a part in it: an
 	// officer at the same desk does so, or if none is left there who may hear it,
 	// one at the nearest desk above. While the role is granted to the officer, who has come
 	// to have a part in it or left every post, the desks above alone do, never the officer's own.
 	// What was over when it was entered after the case had been accepted gives its officers
 	// no part in it.
-	// A sealed case that nobody has accepted is taken over where no officer of its desk
-	// may hear it, and waits at the new one to be accepted.
+	// A case that nobody has accepted is taken over where nobody at its desk may hear it,
+	// and waits at the new one to be accepted.
 	TakeOverComplaint(context.Context, *TakeOverComplaintRequest) (*Complaint, error)
 	// Answers the complainant, who reads it with the receipt (答复): who is responsible
 	// does so, or whom it is assigned to, which is the people of another unit than the
