@@ -137,11 +137,24 @@ func Open(r *evaluationv1.Round, free calendar.Date, who string, now time.Time) 
 	if err := w.bounded("name", now); err != nil { // drafted before windows were bounded
 		return nil, err
 	}
-	if !free.IsZero() {
-		return nil, ErrTooSoon.With("day", free.String()).At("name", "距同一方案的另一轮评议不足 30 天，可自 "+free.String()+" 起开放", "is fewer than 30 days from another by its scheme: open it from "+free.String()+" on")
+	if err := tooSoon(w, free); err != nil {
+		return nil, err
 	}
 	r.OpenTime, r.OpenedBy = timestamppb.New(now), who
 	return r, nil
+}
+
+// tooSoon refuses, until the day, a round of that window, which another bars; the zero day bars none.
+func tooSoon(w window, day calendar.Date) error {
+	refused := ErrTooSoon.With("day", day.String())
+	switch {
+	case day.IsZero():
+		return nil
+	case w.last.Before(day):
+		return refused.At("name", "距同一方案的另一轮评议不足 30 天，本轮投票期届时已过，请新建自 "+day.String()+" 起投票的评议轮次", "is fewer than 30 days from another by its scheme, and over by then: make another round with a window from "+day.String()+" on")
+	default:
+		return refused.At("name", "距同一方案的另一轮评议不足 30 天，可自 "+day.String()+" 起开放", "is fewer than 30 days from another by its scheme: open it from "+day.String()+" on")
+	}
 }
 
 // Void takes a round back that was a mistake, for who. Of an open one nobody MUST have had a

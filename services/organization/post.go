@@ -7,8 +7,7 @@ import (
 	"github.com/duban-project/duban/services/internal/calendar"
 )
 
-// ahead is how many days before it begins a post can be entered: one that is yet to begin
-// keeps a role, and is not to keep it for ever.
+// ahead is how many days before it begins a post can be entered: a mistyped year is none.
 const ahead = 366
 
 // Posted refuses a post, which the request has at field, that ends before it begins, or

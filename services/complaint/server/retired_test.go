@@ -16,7 +16,7 @@ func (p *place) until(day string) *organizationv1.Post {
 }
 
 // An officer who has left every post opens nothing from the day after the last one, though
-// the role was never taken away, and a post that is entered since gives it back.
+// the role was never taken away, and a post that is entered there since gives it back.
 func TestAnOfficerWhoLeftEveryPostOpensNothing(t *testing.T) {
 	p := newPlace(t)
 	p.post(p.officer, p.until("2026-02-09"))
@@ -30,6 +30,8 @@ func TestAnOfficerWhoLeftEveryPostOpensNothing(t *testing.T) {
 	refused[*complaintv1.Complaint](t, authz.ErrPostsOver)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
 	refused[*complaintv1.Complaint](t, authz.ErrPostsOver)(desk.CloseComplaint(t.Context(), &complaintv1.CloseComplaintRequest{Name: name}))
 	p.post(p.officer, p.until("2026-02-09"), serves(p.other))
+	refused[*complaintv1.OpenComplaintResponse](t, authz.ErrPostsOver)(desk.OpenComplaint(t.Context(), open))
+	p.post(p.officer, p.until("2026-02-09"), serves(p.district))
 	p.opens(p.officer, name)
 }
 

@@ -1,10 +1,13 @@
 package server_test
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	evaluationv1 "github.com/duban-project/duban/proto/gen/go/duban/evaluation/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
+	"github.com/duban-project/duban/services/evaluation"
 	"github.com/duban-project/duban/services/internal/fault"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
@@ -67,6 +70,22 @@ func TestAVoidedRoundBarsNone(t *testing.T) {
 	}
 }
 
+// TestARoundThatIsOverByThenIsNotSaidToOpenLater: obeying what a refusal says leads somewhere.
+func TestARoundThatIsOverByThenIsNotSaidToOpenLater(t *testing.T) {
+	w := newWorld(t)
+	w.open("first")
+	over, lasts := w.draft("over", func(r *evaluationv1.Round) { r.StartDate, r.EndDate = "2026-03-01", "2026-03-14" }), w.draft("lasts", func(r *evaluationv1.Round) {
+		r.StartDate, r.EndDate = "2026-03-01", "2026-03-15"
+	})
+	for round, want := range map[string]string{over: "make another round with a window from 2026-03-15 on", lasts: "open it from 2026-03-15 on"} {
+		w.tooSoon(round, "2026-03-15")
+		_, err := w.opens(round)
+		if why := fault.As(err).Fields[0].En; !strings.HasSuffix(why, want) {
+			t.Errorf("%s %s, want: %s", round, why, want)
+		}
+	}
+}
+
 // TestMergersHideNoRound: neither of the owner into another, nor of the unit rated.
 func TestMergersHideNoRound(t *testing.T) {
 	w := newWorld(t)
@@ -86,5 +105,17 @@ func (w *world) tooSoon(round, day string) {
 	f := fault.As(err)
 	if reason(err) != "ROUND_REPEATED" || len(f.Fields) != 1 || f.Fields[0].Path != "name" || f.Facts["day"] != day {
 		w.T.Errorf("opening %s: %+v, want ROUND_REPEATED until %s", round, f, day)
+	}
+}
+
+// TestARoundIsOpenedBeforeItsWindowAndTakesNoBallotYet: so that its codes are issued in time.
+func TestARoundIsOpenedBeforeItsWindowAndTakesNoBallotYet(t *testing.T) {
+	w := newWorld(t)
+	early := w.draft("early", func(r *evaluationv1.Round) { r.StartDate, r.EndDate = "2026-02-12", "2026-02-20" })
+	opened := suitetest.OK[*evaluationv1.Round](t)(w.opens(early))
+	for days, want := range map[int]error{0: evaluation.ErrBallotNotTaken, 2: evaluation.ErrBallotNotTaken, 3: nil} {
+		if err := evaluation.Taking(opened, suitetest.Start.AddDate(0, 0, days)); !errors.Is(err, want) {
+			t.Errorf("after %d days: %v, want %v", days, err, want)
+		}
 	}
 }

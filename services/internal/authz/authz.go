@@ -176,11 +176,13 @@ func (a *Access) Check(unit string) error {
 	if a.involved = false; !a.sees(path) {
 		return ErrNotFound
 	}
-	for _, g := range a.grants {
-		if a.listed(g) && a.reaches(a.Method.Rule.GetScope(), g.Unit, path) {
-			a.acting = g
-			return nil
-		}
+	may := func(g Grant) bool { return a.listed(g) && a.reaches(a.Method.Rule.GetScope(), g.Unit, path) }
+	if i := slices.IndexFunc(a.grants, may); i >= 0 {
+		a.acting = a.grants[i]
+		return nil
+	}
+	if slices.ContainsFunc(a.dormant, may) {
+		return a.Refusal(ErrPostsOver)
 	}
 	return a.Refusal(ErrDenied)
 }

@@ -51,3 +51,19 @@ func TestADormantGrantGivesNoRight(t *testing.T) {
 		})
 	}
 }
+
+// Who goes on elsewhere is told so of what they see and would do by what is dormant alone;
+// what they do not see is not there.
+func TestADormantGrantSaysWhyBesideOneThatIsHeldElsewhere(t *testing.T) {
+	leads := &authz.Method{Rule: &accessv1.Rule{Scope: accessv1.Scope_SCOPE_SUPERIOR, Roles: []accessv1.Role{leader}}}
+	held := []authz.Grant{{Role: leader, Unit: "d", Dormant: true}, {Role: leader, Unit: "d2"}, {Role: viewer, Unit: "s"}}
+	a, err := authz.Enter(tree{grants: held}, leads, authn.Principal{Name: "units/c/members/m"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for unit, want := range map[string]error{"s": authz.ErrPostsOver, "s2": authz.ErrNotFound} {
+		if err := a.Check(unit); !errors.Is(err, want) || errors.Is(err, authz.ErrDenied) != (want == authz.ErrPostsOver) {
+			t.Errorf("Check(%s) = %v, want %v", unit, err, want)
+		}
+	}
+}

@@ -236,13 +236,21 @@ func TestHeadsAreThoseOfARoleOrAPost(t *testing.T) {
 }
 
 // One is in office in the body whose organ one serves in, or that this was merged into, by a
-// post of the day; in what lies beneath it, and once the post is over, one is not.
+// post of the day; in what lies beneath it, and once the post is over, one is not. One at an
+// archived unit puts in office there alone.
 func TestWhoIsInOfficeWhere(t *testing.T) {
 	d := filled(t)
 	m := &organizationv1.Member{Name: "units/c1/members/m", Posts: []*organizationv1.Post{{Unit: "units/d", Title: "t", EndDate: "2026-03-01"}}}
 	gone := record("units/gone", "units/s", organizationv1.Unit_KIND_SCHOOL)
 	gone.State = organizationv1.Unit_STATE_MERGED
-	run := []*feedv1.Entry{entry(t, 6, m), entry(t, 6, gone)}
+	closed := record("units/closed", "units/c2", organizationv1.Unit_KIND_SCHOOL)
+	closed.State = organizationv1.Unit_STATE_ARCHIVED
+	organ := record("units/organ", "units/s", organizationv1.Unit_KIND_DEPARTMENT)
+	organ.State = organizationv1.Unit_STATE_ARCHIVED
+	run := []*feedv1.Entry{
+		entry(t, 6, m), entry(t, 6, gone), entry(t, 6, closed), entry(t, 6, organ), entry(t, 6, &organizationv1.Member{Name: "units/closed/members/m"}),
+		entry(t, 6, &organizationv1.Member{Name: "units/organ/members/m", Posts: []*organizationv1.Post{{Unit: "units/organ"}}}),
+	}
 	for _, u := range []*organizationv1.Unit{
 		record("units/s", "units/c2", organizationv1.Unit_KIND_SCHOOL), record("units/d", "units/s", organizationv1.Unit_KIND_DEPARTMENT),
 	} {
@@ -264,6 +272,9 @@ func TestWhoIsInOfficeWhere(t *testing.T) {
 		{m.Name, "units/c2", "2026-03-01", false}, // above
 		{"units/s/members/m", "units/s", "2026-03-01", true},
 		{"units/s/members/nobody", "units/s", "2026-03-01", false},
+		{"units/closed/members/m", "units/closed", "2026-03-01", true}, // for what was left to it
+		{"units/organ/members/m", "units/organ", "2026-03-01", true},
+		{"units/organ/members/m", "units/s", "2026-03-01", false},
 	} {
 		if got := d.Office(c.who, c.unit, c.day); (got != nil) != c.want {
 			t.Errorf("%s in %s on %s: %v, want one: %v", c.who, c.unit, c.day, got, c.want)

@@ -76,11 +76,12 @@ func (d *Directory) Posts(member, day string) (all []*organizationv1.Post) {
 }
 
 // Office returns the post by which the member is in office on a day, YYYY-MM-DD, in the body
-// that the unit is, is an organ of or was merged into, or nil. It MUST NOT be changed.
+// that the unit is, is an organ of or was merged into, or nil. One at an archived unit puts
+// in office there alone, for what was left to it. It MUST NOT be changed.
 func (d *Directory) Office(member, unit, day string) *organizationv1.Post {
-	house := d.House(unit)
+	house, heir := d.House(unit), d.Heir(unit)
 	for _, p := range d.Posts(member, day) {
-		if d.Unit(p.GetUnit()).GetState() == organizationv1.Unit_STATE_ACTIVE && d.House(p.GetUnit()) == house {
+		if at := p.GetUnit(); at == heir || d.Unit(at).GetState() == organizationv1.Unit_STATE_ACTIVE && d.House(at) == house {
 			return p
 		}
 	}

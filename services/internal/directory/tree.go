@@ -59,8 +59,9 @@ func (d *Directory) path(name string, look func(*unit) *organizationv1.Unit) []s
 }
 
 // Department implements authz.Tree.
-func (d *Directory) Department(name string) bool {
-	u := d.Unit(name)
+func (d *Directory) Department(name string) bool { return organ(d.Unit(name)) }
+
+func organ(u *organizationv1.Unit) bool {
 	return u.GetKind() == organizationv1.Unit_KIND_DEPARTMENT || u.GetKind() == organizationv1.Unit_KIND_PARTY_BRANCH
 }
 
@@ -144,8 +145,14 @@ func (d *Directory) note(name string, at time.Time) {
 // House returns the body that the unit is an organ of or was merged into, or the
 // unit itself.
 func (d *Directory) House(name string) string {
-	for d.Department(name) || d.Merged(name) {
-		name = d.Unit(name).GetParent()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.house(name)
+}
+
+func (d *Directory) house(name string) string {
+	for u := d.units[name]; u != nil && (organ(u.now()) || u.now().GetState() == organizationv1.Unit_STATE_MERGED); u = d.units[name] {
+		name = u.now().GetParent()
 	}
 	return name
 }

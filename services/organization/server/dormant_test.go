@@ -85,3 +85,40 @@ func TestAdministratorsNeedNoPosts(t *testing.T) {
 	s.CatchUp()
 	s.Person(s.Unit("d", s.Root, organizationv1.Unit_KIND_DISTRICT), accessv1.Role_ROLE_CLERK)
 }
+
+// Who administers a unit beneath gives nobody who retired above their role back, by a post
+// that begins there today, or in a year: another at the unit itself does.
+func TestASchoolGivesNobodyWhoRetiredAboveTheirRoleBack(t *testing.T) {
+	s := suitetest.Run(t)
+	d := s.Unit("d", s.Root, organizationv1.Unit_KIND_DISTRICT)
+	school := s.Unit("s", d, organizationv1.Unit_KIND_SCHOOL)
+	organ := s.Unit("dep", school, organizationv1.Unit_KIND_DEPARTMENT)
+	below, retired := s.Organization(s.Person(school, accessv1.Role_ROLE_SYSTEM_ADMIN).Key), s.Person(school)
+	s.Grant(retired.Name, d, accessv1.Role_ROLE_LEADER)
+	enters := func(by organizationv1.OrganizationServiceClient, posts ...*organizationv1.Post) {
+		t.Helper()
+		suitetest.OK[*organizationv1.Member](t)(by.UpdateMember(t.Context(), &organizationv1.UpdateMemberRequest{Member: &organizationv1.Member{Name: retired.Name, Posts: posts}}))
+		s.CatchUp()
+	}
+	reads := func() error {
+		_, err := s.Organization(retired.Key).GetUnit(t.Context(), &organizationv1.GetUnitRequest{Name: d})
+		return err
+	}
+	last := &organizationv1.Post{Unit: d, Kind: organizationv1.Post_KIND_DEPUTY, EndDate: "2026-02-01"}
+	enters(s.Organization(s.SystemAdmin), last)
+	for start, unit := range map[string]string{"2026-02-09": organ, "": school, "2027-02-01": organ} {
+		enters(below, last, &organizationv1.Post{Unit: unit, Kind: organizationv1.Post_KIND_TEACHER, StartDate: start})
+		if err := reads(); !errors.Is(err, authz.ErrPostsOver) {
+			t.Errorf("from %s on at %s: %v", start, unit, err)
+		}
+	}
+	back := &organizationv1.Post{Unit: d, Kind: organizationv1.Post_KIND_STAFF, StartDate: "2026-02-10"}
+	enters(s.Organization(s.SystemAdmin), last, back)
+	if err := reads(); !errors.Is(err, authz.ErrPostsOver) {
+		t.Errorf("the day before they are back: %v", err)
+	}
+	s.SetTime(suitetest.Start.Add(24 * time.Hour))
+	if err := reads(); err != nil {
+		t.Errorf("once back: %v", err)
+	}
+}

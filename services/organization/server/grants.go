@@ -75,7 +75,7 @@ func (s *Service) ListRoleGrants(ctx context.Context, req *organizationv1.ListRo
 // who holds it.
 func (s *Service) awake(tx *change.Tx, g *organizationv1.RoleGrant) (*organizationv1.RoleGrant, error) {
 	m, err := s.members.Seek(tx, g.GetPrincipal())
-	since := s.past.DormantSince(g.GetRole(), m.GetPosts(), s.book.Today())
+	since := s.past.DormantSince(g.GetRole(), g.GetUnit(), m.GetPosts(), s.book.Today())
 	if err != nil || since == "" || g.GetEndTime() != nil {
 		return g, err
 	}

@@ -33,8 +33,8 @@ type Past interface {
 	UnitAt(name string, t time.Time) *organizationv1.Unit
 	UnitsAt(t time.Time) []*organizationv1.Unit
 	PathAt(name string, t time.Time) []string
-	// DormantSince returns since when posts give a role no right, as the tree has it, or "".
-	DormantSince(role accessv1.Role, posts []*organizationv1.Post, today string) string
+	// DormantSince returns since when posts give a role on a unit no right, as the tree has it, or "".
+	DormantSince(role accessv1.Role, on string, posts []*organizationv1.Post, today string) string
 }
 
 // Signs is what counts as a signature here.

@@ -54,6 +54,8 @@ func TestWhoIsOutOfOfficeDecidesNothingForTheUnit(t *testing.T) {
 		want(t, how+" out of every office", w.judge(t, w.leader, how, name), authz.ErrPostsOver)
 	}
 	w.moves(t, w.leader.Name, w.school, w.other)
+	want(t, "verifying by who has moved elsewhere", w.judge(t, w.leader, "verifying", name), authz.ErrPostsOver)
+	w.post(t, w.leader.Name, w.other)
 	refused := func(hows ...string) {
 		t.Helper()
 		for _, how := range hows {

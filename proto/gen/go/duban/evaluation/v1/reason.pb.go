@@ -177,7 +177,7 @@ var File_duban_evaluation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xdb+\n" +
+	" duban/evaluation/v1/reason.proto\x12\x13duban.evaluation.v1\x1a\x1aduban/fault/v1/fault.proto*\xcb,\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
 	"\x19REASON_ROUND_ILLEGAL_MOVE\x10\x01\x1a\xb9\x01\x92\xb2\x19\xb4\x01\b\x05\x12d评议轮次目前为“{state}”，不能执行“{move}”操作，请重新读取评议轮次。\x1aJThe round is {state}, which does not allow \"{move}\": read the round again.\x12z\n" +
@@ -198,8 +198,8 @@ const file_duban_evaluation_v1_reason_proto_rawDesc = "" +
 	"\x15REASON_BALLOT_REFUSED\x10\x0f\x1a\x88\x01\x92\xb2\x19\x83\x01\b\x05\x12=现在不在投票期内，请在 {start} 至 {end} 投票。\x1a@The round takes ballots from {start} to {end}, while it is open.\x12\x98\x01\n" +
 	"\x15REASON_BALLOT_INVALID\x10\x10\x1a}\x92\xb2\x19y\b\x01\x126选票不完整或有误，请按所列字段改正。\x1a=The ballot is incomplete or wrong: correct the fields listed.\x12\xbd\x02\n" +
 	"\x1cREASON_ROUND_MEASURE_INVALID\x10\x11\x1a\x9a\x02\x92\xb2\x19\x95\x02\b\x01\x12\x81\x01录入指标的数值或依据缺少、重复或超出范围，或录入了由系统统计的指标，请按所列字段改正。\x1a\x8c\x01A measure or what it rests on is missing, named twice, or out of range, or is one that is read from the registry: correct the fields listed.\x12\xf0\x01\n" +
-	"\x19REASON_ROUND_VETO_INVALID\x10\x12\x1a\xd0\x01\x92\xb2\x19\xcb\x01\b\x01\x12c一票否决所指单位或情形不在本轮评议之内，或重复，请按所列字段改正。\x1abA veto names a unit or code that the round does not have, or one twice: correct the fields listed.\x12\xa2\x02\n" +
-	"\x15REASON_ROUND_REPEATED\x10\x13\x1a\x86\x02\x92\xb2\x19\x81\x02\b\x05\x12\x80\x01主办单位对其中的单位另有一轮同一方案的评议，两轮投票期相隔不足 30 天，请自 {day} 起开放。\x1axThe owner has units of the round rated by the same scheme fewer than 30 days before or after: open it on {day} or later. \x01\x12\xa2\x02\n" +
+	"\x19REASON_ROUND_VETO_INVALID\x10\x12\x1a\xd0\x01\x92\xb2\x19\xcb\x01\b\x01\x12c一票否决所指单位或情形不在本轮评议之内，或重复，请按所列字段改正。\x1abA veto names a unit or code that the round does not have, or one twice: correct the fields listed.\x12\x92\x03\n" +
+	"\x15REASON_ROUND_REPEATED\x10\x13\x1a\xf6\x02\x92\xb2\x19\xf1\x02\b\x05\x12\xb9\x01主办单位对其中的单位另有一轮同一方案的评议，两轮投票期相隔须满 30 天，最早可自 {day} 起：届时本轮投票期已过的，请新建评议轮次。\x1a\xae\x01The owner has units of the round rated by the same scheme fewer than 30 days before or after: open it on {day} or later, or if its window is over by then, make another round. \x01\x12\xa2\x02\n" +
 	"\x1fREASON_ROUND_EVALUATED_INVOLVED\x10\x14\x1a\xfc\x01\x92\xb2\x19\xf7\x01\b\x02\x12{被评单位及其下属的人员除投票外不得参与办理本轮评议，请由与被评单位无关的人员办理。\x1avWhoever belongs to a unit rated, or beneath one, does nothing in the round but vote: let somebody who does not run it.\x12\xe2\x01\n" +
 	"\x1bREASON_ROUND_FIGURE_PENDING\x10\x16\x1a\xc0\x01\x92\xb2\x19\xbb\x01\b\b\x12Z由系统统计的指标在截至时刻的数据尚未汇总完毕，请稍后再计票。\x1a[Not all that the measured figures count until the close is heard of yet: tally again later.\x12\xba\x01\n" +
 	"\x1fREASON_ROUND_PUBLISHER_INVOLVED\x10\x15\x1a\x94\x01\x92\xb2\x19\x8f\x01\b\x02\x12E计票人不得公布本人所计的结果，请由另一人公布。\x1aDWho tallied the round does not publish it: let another person do so.\x12\x80\x02\n" +

@@ -167,8 +167,8 @@ const (
 	Reason_REASON_SERVER_STOPPING Reason = 20
 	// Who belongs to the unit does not act as its superior, whatever role they hold above it.
 	Reason_REASON_PRINCIPAL_INVOLVED Reason = 37
-	// Whoever has left every post does nothing by the roles of a unit's work that are still
-	// granted to them.
+	// Whoever has left every post by which they held them does nothing by the roles of a unit's
+	// work that are still granted to them.
 	Reason_REASON_PRINCIPAL_POSTS_OVER Reason = 42
 	// Another service of the installation, which this call needs, cannot be
 	// reached; the fact "service" names it.
@@ -427,7 +427,7 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\tKIND_DOWN\x10\b\x12\x12\n" +
 	"\x0eKIND_ANONYMOUS\x10\t\x12\x10\n" +
 	"\fKIND_UNKNOWN\x10\n" +
-	"*\x9c4\n" +
+	"*\xb44\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x99\x01\n" +
 	"\x15REASON_FIELDS_INVALID\x10\x01\x1a~\x92\xb2\x19z\b\x01\x12?请求中有字段不符合要求，请按所列字段改正。\x1a5The request has invalid fields: correct those listed.\x12w\n" +
@@ -455,8 +455,8 @@ const file_duban_fault_v1_fault_proto_rawDesc = "" +
 	"\x19REASON_METHOD_NOT_ALLOWED\x10\x12\x1a\xa5\x01\x92\xb2\x19\xa0\x01\b\x01\x12F此地址不支持该 HTTP 方法，可用的方法见 Allow 标头。\x1aRThe address does not take this HTTP method: the Allow header names those it takes. \x00\x12\x82\x01\n" +
 	"\x1aREASON_CLOCK_NOT_SIMULATED\x10\x13\x1ab\x92\xb2\x19^\b\x05\x12$本系统未以模拟时钟启动。\x1a4This installation does not run on a simulated clock.\x12r\n" +
 	"\x16REASON_SERVER_STOPPING\x10\x14\x1aV\x92\xb2\x19R\b\b\x12'系统正在停止，请稍后重试。\x1a%The server is stopping; repeat later.\x12\xd6\x02\n" +
-	"\x19REASON_PRINCIPAL_INVOLVED\x10%\x1a\xb6\x02\x92\xb2\x19\xb1\x02\b\x02\x12\x96\x01您属于该单位（在该单位或其下级登记、任职或承担其工作），应当回避，不能以上级身份办理，请由他人办理。\x1a\x93\x01You belong to the unit, by where you are entered, a post or a role there or beneath it, and do not act as its superior: let another person do this.\x12\xf5\x02\n" +
-	"\x1bREASON_PRINCIPAL_POSTS_OVER\x10*\x1a\xd3\x02\x92\xb2\x19\xce\x02\b\x02\x12\x93\x01为您登记的任职均已结束，所授的工作角色不再有效。您仍在任的，请系统管理员登记您的现任职务后再办理。\x1a\xb3\x01All posts that are entered for you are over, and the roles of work granted to you give no right: if you are in office, have a system administrator enter your post, and do it then.\x12\xc0\x01\n" +
+	"\x19REASON_PRINCIPAL_INVOLVED\x10%\x1a\xb6\x02\x92\xb2\x19\xb1\x02\b\x02\x12\x96\x01您属于该单位（在该单位或其下级登记、任职或承担其工作），应当回避，不能以上级身份办理，请由他人办理。\x1a\x93\x01You belong to the unit, by where you are entered, a post or a role there or beneath it, and do not act as its superior: let another person do this.\x12\x8d\x03\n" +
+	"\x1bREASON_PRINCIPAL_POSTS_OVER\x10*\x1a\xeb\x02\x92\xb2\x19\xe6\x02\b\x02\x12\xa5\x01与该工作角色有关的任职均已结束，所授角色不再有效。您在该单位仍任职的，请其系统管理员登记您的现任职务后再办理。\x1a\xb9\x01The posts entered for you by which you held this role of work are over, and it gives no right: if you are in office there, have its system administrator enter your post, and do it then.\x12\xc0\x01\n" +
 	"\x13REASON_SERVICE_DOWN\x10\x15\x1a\xa6\x01\x92\xb2\x19\xa1\x01\b\b\x12K{service}服务暂时无法连接，请稍后用同一请求编号重试。\x1aPThe service {service} cannot be reached; repeat later, with the same request id.\x12\xc3\x03\n" +
 	"\x15REASON_LOG_INCOMPLETE\x10\"\x1a\xa7\x03\x92\xb2\x19\xa2\x03\b\x05\x12\xc9\x01本服务的日志短于已公布的长度，或恢复自备份而尚未查明缺少什么，或已出现两份历史而被上级冻结；在找回缺失部分或开启新纪元之前不接受写入。\x1a\xd1\x01The log is shorter than it was known to be, or was restored from a backup and what it lacks is not known, or has two histories and is frozen above: nothing is written until that is back or a new era is opened.\x12\xc5\x01\n" +
 	"\x1dREASON_SECOND_FACTOR_REQUIRED\x10\x1e\x1a\xa1\x01\x92\xb2\x19\x9c\x01\b\t\x12K此操作相当于签字，请以双因素认证重新登录后再办理。\x1aKThis counts as a signature: sign in again with a second factor, and repeat.\x12\xba\x01\n" +

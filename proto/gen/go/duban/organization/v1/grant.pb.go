@@ -50,8 +50,9 @@ type RoleGrant struct {
 	Etag string `protobuf:"bytes,8,opt,name=etag,proto3" json:"etag,omitempty"`
 	// 失效起始日: the first day, YYYY-MM-DD, on which the role gives no right because who holds it
 	// left the last of their posts (离任): one of a unit's work, which is HEAD, LEADER, CLERK,
-	// SUPERVISOR, COMPLAINT_OFFICER, CUSTODIAN and REGISTRAR. It gives it again once a post is
-	// entered that is not over. Empty while it does, for the other roles, and for whom no posts are entered.
+	// SUPERVISOR, COMPLAINT_OFFICER, CUSTODIAN and REGISTRAR. Of who served
+	// in a body that reaches the unit, as one of its people or of one above, the posts in such bodies
+	// count alone; of others all. It gives it again with the first day of a post that counts. Empty while it does, for the other roles, and for whom no posts are entered.
 	DormantSince  string `protobuf:"bytes,9,opt,name=dormant_since,json=dormantSince,proto3" json:"dormant_since,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

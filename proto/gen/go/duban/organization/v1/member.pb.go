@@ -105,10 +105,11 @@ type Member struct {
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
 	// 姓名
 	DisplayName string `protobuf:"bytes,2,opt,name=display_name,json=displayName,proto3" json:"display_name,omitempty"`
-	// 任职. Once all that are entered are over, roles of a unit's work give no right any more
+	// 任职. Once all that count for a role of a unit's work are over, it gives no right any more
 	// (RoleGrant.dormant_since): whoever enters a past post alone for a person who had none locks
 	// them out at once, so enter the present one with it. To strike all of them out makes of a person
-	// one without posts, who has their roles again. A post at an archived unit is over since then.
+	// one without posts, who has their roles again. A post at an archived unit is over
+	// since then, but for roles on that unit and beneath. One that is yet to begin gives none back.
 	// Posts at units beyond the caller's reach stay as they are.
 	Posts []*Post `protobuf:"bytes,3,rep,name=posts,proto3" json:"posts,omitempty"`
 	// 职级
