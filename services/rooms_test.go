@@ -107,7 +107,7 @@ var rules = []struct {
 	{"federation/recheck", append(rooms("feed", "store"), std, pb, proto, tlog, root+"federation", root+"federation/dated")},
 	{"federation/bundle", []string{std, pb, "filippo.io/age", "github.com/klauspost/compress/zstd"}},
 	{"federation/carry", append(rooms("durable"), std, proto, root+"federation", "github.com/transparency-dev/formats/")},
-	{"federation/streams", append(rooms("authn", "fault", "limit"), std, proto, root+"federation")},
+	{"federation/streams", append(rooms("authn", "fault", "feed", "limit"), std, proto, root+"federation")},
 	{"federation/own", append(rooms("authz", "store"), std, proto, root+"federation")},
 	{"federation/evidence", append(rooms("store"), std, pb, proto, root+"federation")},
 	{"federation/heads", append(rooms("store"), std)},

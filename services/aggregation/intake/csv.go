@@ -69,7 +69,7 @@ func bounded(cells []string) error {
 	for _, cell := range cells {
 		switch {
 		case len(cell) > MaxCell:
-			return tooLarge("cell", strconv.Itoa(MaxCell))
+			return tooLarge("bytes in a cell", strconv.Itoa(MaxCell))
 		case !utf8.ValidString(cell) || bytes.ContainsAny([]byte(cell), "\x00\ufffd"):
 			return errFile("编码有误", "its encoding is wrong")
 		}

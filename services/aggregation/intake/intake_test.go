@@ -25,6 +25,7 @@ import (
 	"github.com/duban-project/duban/services/aggregation/intake"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	"github.com/duban-project/duban/services/aggregation/sheet"
+	"github.com/duban-project/duban/services/internal/fault"
 )
 
 const (
@@ -488,6 +489,29 @@ func TestFilesThatAreNotTaken(t *testing.T) {
 				t.Errorf("= %d rows, %v, want %v", len(rows), err, c.want)
 			}
 		})
+	}
+}
+
+// TestAFileThatIsTooLargeSaysWhatHelps: to part it does nothing for a cell or for columns.
+func TestAFileThatIsTooLargeSaysWhatHelps(t *testing.T) {
+	for content, want := range map[string][2]string{
+		"单位,found\n" + strings.Repeat("a", intake.MaxCell+1) + ",1\n": {
+			"文件超过上限（1024 字节每格）。（请缩短单元格的内容）", "The file exceeds the limit (1024 bytes in a cell). (shorten what stands in the cell)",
+		},
+		strings.Repeat(",", intake.MaxColumns+1): {"文件超过上限（64 栏）。（请删除多余的栏）", "The file exceeds the limit (64 columns). (leave columns out)"},
+		"单位,found\n" + strings.Repeat("a,1\n", intake.MaxLines+1): {
+			"文件超过上限（100000 行）。（请拆分报送）", "The file exceeds the limit (100000 lines). (part it)",
+		},
+	} {
+		_, _, err := readFile(csv, []byte(content), ledger(t))
+		f := fault.As(err)
+		if f == nil {
+			t.Fatalf("it is read: %v", err)
+		}
+		zh, en := f.Whole()
+		if diff := cmp.Diff(want, [2]string{zh, en}); diff != "" {
+			t.Error(diff)
+		}
 	}
 }
 

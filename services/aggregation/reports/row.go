@@ -97,7 +97,12 @@ func OneUnit(row *aggregationv1.Report_Row, units [][]string) (string, error) {
 	if row.GetUnit() != "" {
 		column = "unit"
 	}
-	if len(units) == 0 {
+	switch {
+	case len(units) > 0:
+	case row.GetUnit() != "" && !strings.HasPrefix(row.GetUnit(), "units/"):
+		return "", ErrRowUnitUnknown.At(column, "此栏须填 units/…；代码请填入代码栏，名称可由报送来源对照到单位（代码类别 unit）",
+			"units/… belongs here, and a code in a column of codes; a name counts once the source's codes map it, in the scheme unit")
+	default:
 		return "", ErrRowUnitUnknown.At(column, "范围内没有这个单位", "no such unit within the report")
 	}
 	first := slices.MinFunc(units, func(a, b []string) int { return len(a) - len(b) })[0]

@@ -108,6 +108,30 @@ func TestACodeNamesTheUnitAboveTheOthers(t *testing.T) {
 	}
 }
 
+// TestANameIsNoUnitUntilItIsMapped: who wrote a name in the column of units is told what belongs
+// there, and the row counts once the source maps the name.
+func TestANameIsNoUnitUntilItIsMapped(t *testing.T) {
+	s := newScene(t)
+	r := s.uploaded(s.report(1), "单位,发现问题数\n演示稻香幼儿园,3\nunits/none,4\n")
+	wantVerdicts(t, r.GetRows(), []string{"2 QUARANTINED REPORT_UNIT_UNKNOWN 单位", "3 QUARANTINED REPORT_UNIT_UNKNOWN 单位"})
+	for i, tells := range []bool{true, false} {
+		row := r.GetRows()[i]
+		if strings.Contains(row.GetMessageZh(), "须填 units/…") != tells || strings.Contains(row.GetMessageEn(), "units/… belongs here") != tells {
+			t.Errorf("%s: %s %s", row.GetUnit(), row.GetMessageZh(), row.GetMessageEn())
+		}
+	}
+	s.accepted(r.GetName())
+	if _, err := s.Aggregation(s.machine.Key).SetReportCodes(t.Context(), &aggregationv1.SetReportCodesRequest{
+		Parent: reports.SourceName(s.district, r.GetSource()), Codes: []*aggregationv1.ReportCode{{Scheme: "unit", Code: "演示稻香幼儿园", Unit: s.school}},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	s.until(r.GetName(), func(t *aggregationv1.Report_Totals) bool { return t.GetQuarantined() == 1 })
+	if got := s.finished(r.GetName()).GetTotals(); got.GetCounted() != 1 {
+		t.Errorf("= %v", got)
+	}
+}
+
 // What is wrong with a row is told where its sender finds it, and as it was sent.
 func TestFaultsAreToldInTheSendersWords(t *testing.T) {
 	s := newScene(t)
@@ -137,14 +161,16 @@ func TestFaultsAreToldInTheSendersWords(t *testing.T) {
 		`REPORT_VALUE_INVALID "数值" ""`, `REPORT_VALUE_MISSING "数值" ""`)
 	var r aggregationv1.Report
 	var rows []string
-	for _, value := range []string{`"1.5"`, `-1`, `" x "`, `""`, `null`, `"null"`, `1`, `2`} {
+	for _, value := range []string{`"1.5"`, `-1`, `" x "`, `""`, `null`, `"null"`, `1`, `2`, `true`, `[1]`, `99999999999999999999`, `"=1+1"`} {
 		rows = append(rows, fmt.Sprintf(`{"unit":%q,"field":"found","value":%s}`, s.school, value))
 	}
 	s.posted("/v1/reports", fmt.Sprintf(`{"form":"reportForms/ledger-monthly","unit":%q,"period":"2026-01","source":"json","sequence":"1","rows":[%s]}`,
 		s.district, strings.Join(rows, ",")), &r)
 	want("JSON", r.GetRows(),
 		`REPORT_VALUE_MALFORMED "value" "1.5"`, `REPORT_VALUE_INVALID "value" ""`, `REPORT_VALUE_MALFORMED "value" " x "`, `REPORT_VALUE_MISSING "value" ""`,
-		`REPORT_VALUE_MISSING "value" ""`, `REPORT_VALUE_MALFORMED "value" "null"`, ` "" ""`, `REPORT_ROW_REPEATED "field" ""`)
+		`REPORT_VALUE_MISSING "value" ""`, `REPORT_VALUE_MALFORMED "value" "null"`, ` "" ""`, `REPORT_ROW_REPEATED "field" ""`,
+		`REPORT_VALUE_MALFORMED "value" "true"`, `REPORT_VALUE_MALFORMED "value" "[1]"`, `REPORT_VALUE_INVALID "value" "99999999999999999999"`,
+		`REPORT_VALUE_MALFORMED "value" "=1+1"`)
 }
 
 // Figures of a moment that is yet to come are not told; an answer says of when it is.

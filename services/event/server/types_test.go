@@ -47,6 +47,17 @@ func TestTypesThatAreNoneAreRefused(t *testing.T) {
 	}
 }
 
+// TestATypeIsNamedOnce by a webhook.
+func TestATypeIsNamedOnce(t *testing.T) {
+	s, r := newScene(t), newReceiver(t)
+	_, err := s.Event(s.eye.Key).CreateWebhook(t.Context(), &eventv1.CreateWebhookRequest{
+		Webhook: &eventv1.Webhook{Unit: s.district, Url: r.URL, Types: []string{"aggregation.report.*", "aggregation.report.*"}},
+	})
+	if f := fault.As(err); f == nil || f.Reason != "FIELDS_INVALID" || len(f.Fields) != 1 || f.Fields[0].Path != "webhook.types" {
+		t.Errorf("it is taken twice: %v", err)
+	}
+}
+
 // A webhook that has such a type already sends what else it is for, and is changed as before,
 // but for no other such type.
 func TestAWebhookKeepsTheTypesThatItHas(t *testing.T) {

@@ -18,7 +18,7 @@ import (
 
 // known is what the store says of all mirrors.
 type known struct {
-	rows      map[string]*federationv1.Mirror         // by feed/era, of each feed the newest
+	rows      map[string]*federationv1.Mirror         // by feed/era: the newest of each feed, and those that ended frozen
 	kept      map[string]bool                         // feed/era that has entries
 	keys      map[string][]string                     // by feed/era: by which it was enrolled
 	origins   map[string]string                       // by feed/era: the log that was enrolled
@@ -72,7 +72,7 @@ func decoded[M any, P interface {
 
 func (k *known) readRows(tx store.Tx) error {
 	err := each(k, tx, mirrorsBucket, decoded[federationv1.Mirror], func(name string, m *federationv1.Mirror) {
-		if o, ok := federation.ParseLog(federation.LogOf(m)); ok && o.Feed() == name {
+		if o, ok := federation.ParseLog(federation.LogOf(m)); ok && (o.Feed() == name || o.Past() == name) {
 			name = nameOf(federation.LogOf(m))
 		}
 		k.rows[name] = m

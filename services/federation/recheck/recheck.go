@@ -182,9 +182,9 @@ func (m mirror) told(entries uint64) error {
 	if c := m.testified[m.name]; c.GetSize() > entries {
 		return fmt.Errorf("%d entries are here, and %d were cosigned", entries, c.GetSize())
 	}
-	row, newest := m.rows[m.name]
+	row, there := m.rows[m.name]
 	switch {
-	case !newest:
+	case !there:
 		return nil
 	case row.GetSize() != entries:
 		return fmt.Errorf("%d entries are here, and its row says %d", entries, row.GetSize())

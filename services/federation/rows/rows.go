@@ -16,7 +16,8 @@ import (
 // Prefix begins the names of the buckets of all mirrors.
 const Prefix = "mirror/"
 
-// Table has the rows: 510104.rectification → Mirror.
+// Table has the rows: 510104.rectification → Mirror; 510104.rectification.1 is that of an era before,
+// which is frozen.
 var Table = store.Table[*federationv1.Mirror]{Bucket: "mirrors", Key: Feed}
 
 // Feed is the name of the mirror's feed, such as 510104.rectification.
@@ -25,14 +26,31 @@ func Feed(m *federationv1.Mirror) string { return strings.TrimPrefix(m.GetFeed()
 // In is the prefix under which the store has the mirror of a log in its era.
 func In(o federation.Origin) string { return fmt.Sprintf(Prefix+"%s/%d/", o.Feed(), o.Era) }
 
-// each calls take with every row.
+// Save keeps the row of a mirror. Beside that of a new era stays what federation.Ended leaves of the
+// one before.
+func Save(tx store.Tx, m *federationv1.Mirror) error {
+	was, there, err := Table.Seek(tx, Feed(m))
+	if err != nil {
+		return err
+	}
+	if ended := federation.Ended(was); there && was.GetOrigin() != m.GetOrigin() && ended != nil {
+		if err := Table.Put(tx, ended); err != nil {
+			return err
+		}
+	}
+	return Table.Put(tx, m)
+}
+
+// each calls take with the row of every log in its newest era.
 func each(ctx context.Context, engine store.Engine, take func(*federationv1.Mirror)) error {
 	return engine.View(ctx, func(tx store.Tx) error {
 		for m, err := range Table.Scan(tx, "", "") {
 			if err != nil {
 				return fmt.Errorf("listing mirrors: %w", err)
 			}
-			take(m)
+			if !federation.IsEnded(m) {
+				take(m)
+			}
 		}
 		return nil
 	})

@@ -33,16 +33,6 @@ func (s *Service) before(tx store.Tx, e enrolment, log string) (was *held, err e
 	return was, nil
 }
 
-// turned is the row of a mirror that takes the place of that of an era before: what was
-// learned of the log stays.
-func turned(now, before *federationv1.Mirror) *federationv1.Mirror {
-	now.HeardTime, now.EffectiveTime = before.GetHeardTime(), before.GetEffectiveTime()
-	now.RefusedCount, now.RefusedUnits = before.GetRefusedCount(), before.GetRefusedUnits()
-	now.BackdatedCount, now.BackdatedSeqs = before.GetBackdatedCount(), before.GetBackdatedSeqs()
-	now.RefusedGreetings = before.GetRefusedGreetings()
-	return now
-}
-
 // behind says whether less is here than of the era before.
 func (h *held) behind() bool { return h.was != nil && h.size < h.was.size }
 

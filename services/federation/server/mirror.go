@@ -133,7 +133,7 @@ func (s *Service) hold(tx store.Tx, e enrolment, log string) (*held, error) {
 	case err != nil:
 		return nil, err
 	case h.row.GetOrigin() != origin:
-		h.row = turned(e.mirror(origin), h.row)
+		h.row = federation.Turned(e.mirror(origin), h.row)
 	default:
 		h.row.Via = e.via // its installation may have gone to another
 	}
@@ -149,7 +149,7 @@ func (h *held) measure() (err error) {
 	return err
 }
 
-func (h *held) save() error { return rows.Table.Put(h.all, h.row) }
+func (h *held) save() error { return rows.Save(h.all, h.row) }
 
 // bracket finds when the last head without the entry was shown, and when the
 // first with it was cosigned; zero where there is none. Of what an era before had it

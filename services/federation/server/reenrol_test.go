@@ -14,6 +14,7 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/server"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -174,6 +175,7 @@ func TestAForkIsOfTheKeyThatWasRevoked(t *testing.T) {
 		agrees(t, upper, lower, role)
 	}
 	stop()
+	staysFrozen(t, upper, was.GetOrigin())
 	if name, found := rechecked(t, upper); name != "" {
 		t.Errorf("%s is wrong: %+v", name, found.First)
 	}
@@ -188,6 +190,33 @@ func TestAForkIsOfTheKeyThatWasRevoked(t *testing.T) {
 	}
 	if now := upper.evidence(mirror); now.GetOrigin() != lower.origin("rectification") {
 		t.Errorf("the evidence of now is of %s", now.GetOrigin())
+	}
+}
+
+// staysFrozen: the era of which two histories were signed is listed and counted beside that which goes
+// on, is found by its state, and is no log of its own: nothing of it is relayed.
+func staysFrozen(t *testing.T, upper *node, origin string) {
+	t.Helper()
+	req := &federationv1.ListMirrorsRequest{Parent: "installations/510100", Filter: "state = STATE_FROZEN"}
+	list, err := federationv1.NewFederationServiceClient(upper.dial()).ListMirrors(t.Context(), req)
+	if err != nil || len(list.GetMirrors()) != 1 {
+		t.Fatalf("%d mirrors are FROZEN, %v; want the one of the era before", len(list.GetMirrors()), err)
+	}
+	m := list.GetMirrors()[0]
+	if m.GetName() != "installations/510100/mirrors/rectification.1" || m.GetFeed() != "feeds/510100.rectification.1" || m.GetOrigin() != origin {
+		t.Errorf("it is %v", m)
+	}
+	if size := upper.head("510100.rectification.1").GetSize(); m.GetSize() != size || size == 0 {
+		t.Errorf("it has %d entries, and its feed %d", m.GetSize(), size)
+	}
+	want := server.Watched{Installation: "510100", Service: "rectification.1", State: "frozen", Ended: true}
+	got := upper.watched(t, "510100", "rectification.1")
+	if got.Heard = 0; got != want {
+		t.Errorf("it is watched as %+v, want %+v", got, want)
+	}
+	names, err := upper.service.Names(t.Context())
+	if err != nil || len(names) != len(roles) {
+		t.Errorf("%v is relayed, %v", names, err)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/rows"
+	"github.com/duban-project/duban/services/federation/streams"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -19,6 +20,8 @@ type Watched struct {
 	Installation, Service string
 	// State is active, silent, behind, frozen or revoked.
 	State string
+	// Ended says that it is of an era before, Service with its number: rectification.1.
+	Ended bool
 	// Relayed says that its installation pushes to another below this one.
 	Relayed bool
 	// Heard is how long ago it was heard of.
@@ -47,6 +50,19 @@ func (s *Service) Watch(ctx context.Context) (all []Watched, err error) {
 	return all, err
 }
 
+// Watched runs work, and tells beside it in the log which mirrors are frozen or silent since.
+func (s *Service) Watched(ctx context.Context, work func(context.Context) error) error {
+	return streams.Alarmed(ctx, work, func(ctx context.Context, alarms *streams.Alarms) error {
+		all, err := s.Watch(ctx)
+		for _, w := range all {
+			if !w.Ended { // that was told before it ended
+				alarms.Tell(ctx, w.Installation, w.Service, w.State)
+			}
+		}
+		return err
+	})
+}
+
 func (s *Service) watched(tx store.Tx, row *federationv1.Mirror) (Watched, error) {
 	if err := s.told(tx, row); err != nil {
 		return Watched{}, err
@@ -57,7 +73,7 @@ func (s *Service) watched(tx store.Tx, row *federationv1.Mirror) (Watched, error
 		Installation: name, Service: service, State: strings.ToLower(strings.TrimPrefix(row.GetState().String(), "STATE_")),
 		Relayed: row.GetVia() != "installations/"+name, Heard: row.GetHeardAgo().AsDuration(), Backdated: row.GetBackdatedCount(),
 	}
-	if w.Relayed {
+	if w.Ended = federation.IsEnded(row); w.Ended || w.Relayed {
 		return w, nil
 	}
 	m, err := s.mirrors.of(federation.LogOf(row), row.GetVerifierKey())

@@ -1,16 +1,23 @@
 package server_test
 
 import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
@@ -127,6 +134,48 @@ func TestADeadInstallationIsSilentAllTheWayUp(t *testing.T) {
 	low.push(middle.up(), middle.cosigner().VerifierKey())
 	for _, at := range []*node{middle, top, nation} {
 		stands(at, map[*node]string{low: "active"})
+	}
+}
+
+// TestAFrozenMirrorIsToldOnce in the log of the process, beside its work.
+func TestAFrozenMirrorIsToldOnce(t *testing.T) {
+	var out bytes.Buffer
+	was := slog.Default()
+	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
+	t.Cleanup(func() { slog.SetDefault(was) })
+	upper, lower := newNode(t, "510000"), newNode(t, "510100")
+	upper.enrol(lower)
+	upper.must(upper.engines["federation"].Update(t.Context(), func(tx store.Tx) error {
+		for _, service := range []string{"rectification", "organization"} {
+			m := &federationv1.Mirror{
+				Feed: "feeds/510100." + service, Origin: lower.origin(service), Unit: "units/510100", Via: "installations/510100",
+				VerifierKey: keys(upper, lower).Logs[lower.origin(service)], State: federationv1.Mirror_STATE_ACTIVE, HeardTime: timestamppb.Now(),
+			}
+			if service == "rectification" {
+				m.State = federationv1.Mirror_STATE_FROZEN
+			}
+			if err := rows.Save(tx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	works := func(long time.Duration) {
+		ended := errors.New("the work is over")
+		synctest.Test(t, func(t *testing.T) {
+			err := upper.service.Watched(t.Context(), func(ctx context.Context) error { return errors.Join(feed.Pause(ctx, long), ended) })
+			if !errors.Is(err, ended) {
+				t.Errorf("the work ends with %v", err)
+			}
+		})
+	}
+	if works(federation.Beat - time.Second); strings.Contains(out.String(), "mirrored") {
+		t.Errorf("before a heartbeat is over it is told: %s", out.String())
+	}
+	works(5 * federation.Beat)
+	const told = `level=WARN msg="a mirrored log is frozen" mirror=installations/510100/mirrors/rectification`
+	if got := out.String(); strings.Count(got, told) != 1 || strings.Count(got, "WARN") != 1 {
+		t.Errorf("it is told:\n%s", got)
 	}
 }
 

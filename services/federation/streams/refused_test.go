@@ -13,13 +13,19 @@ import (
 	"github.com/duban-project/duban/services/federation/streams"
 )
 
-// TestWhoIsRefusedIsToldOf once a minute, each installation and code for itself, so that by one
-// nobody hides another.
-func TestWhoIsRefusedIsToldOf(t *testing.T) {
+// logged is what the process logs from now on.
+func logged(t *testing.T) *bytes.Buffer {
 	var out bytes.Buffer
 	was := slog.Default()
 	slog.SetDefault(slog.New(slog.NewTextHandler(&out, nil)))
 	t.Cleanup(func() { slog.SetDefault(was) })
+	return &out
+}
+
+// TestWhoIsRefusedIsToldOf once a minute, each installation and code for itself, so that by one
+// nobody hides another.
+func TestWhoIsRefusedIsToldOf(t *testing.T) {
+	out := logged(t)
 	const forged, revoked, unknown = federationv1.Code_CODE_BAD_SIGNATURE, federationv1.Code_CODE_REVOKED, federationv1.Code_CODE_UNKNOWN_LOG
 	var refused streams.Refused
 	at := time.Unix(2e9, 0)

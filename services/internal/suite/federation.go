@@ -123,7 +123,7 @@ type federatedRole struct {
 }
 
 // Work implements serve.Worker.
-func (f federatedRole) Work(ctx context.Context) error { return f.work(ctx) }
+func (f federatedRole) Work(ctx context.Context) error { return f.Watched(ctx, f.work) }
 
 func federated(_ context.Context, s *Suite, book *change.Book) (serve.Service, error) {
 	urges := aggregationv1.NewUrgeServiceClient(s.network.To("federation", "aggregation"))

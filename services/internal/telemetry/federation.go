@@ -73,6 +73,8 @@ type Mirror struct {
 	Installation, Service string
 	// State is one of States.
 	State string
+	// Ended says that it is of an era before, which is counted by its state alone.
+	Ended bool
 	// Relayed says that its installation pushes to another below this one.
 	Relayed bool
 	// Heard is how long ago it was heard of.
@@ -122,6 +124,9 @@ func (look mirrors) Collect(to chan<- prometheus.Metric) {
 	states, shown := map[string]int{}, map[bool]int{} // by whether they are relayed
 	for _, m := range look() {
 		states[m.State]++
+		if m.Ended {
+			continue
+		}
 		if shown[m.Relayed]++; shown[m.Relayed] > mirrorsShown {
 			continue
 		}

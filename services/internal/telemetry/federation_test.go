@@ -11,7 +11,7 @@ import (
 // one; by state all are counted, also in states in which there is none.
 func TestMirrorsAreBounded(t *testing.T) {
 	b := start(t, "")
-	all := []Mirror{{Installation: "relayed", Service: "campaign", State: "frozen", Relayed: true, Backdated: 5}, {Installation: "i0", Service: "event", State: "revoked", Relayed: true}}
+	all := []Mirror{{Installation: "relayed", Service: "campaign", State: "frozen", Relayed: true, Backdated: 5}, {Installation: "i0", Service: "event", State: "revoked", Relayed: true}, {Installation: "ended", Service: "event.1", State: "frozen", Ended: true, Backdated: 2}}
 	for i := range mirrorsShown + 7 {
 		all = append(all, Mirror{Installation: fmt.Sprint("i", i), Service: "campaign", State: "active", Heard: 90 * time.Second, Behind: 4, Backdated: 3})
 	}
@@ -36,12 +36,12 @@ func TestMirrorsAreBounded(t *testing.T) {
 	if got := sample(t, page, "duban_clones_total"); got != 3 {
 		t.Errorf("%v clones, want 3", got)
 	}
-	for state, want := range map[string]float64{"active": mirrorsShown + 7, "frozen": 1, "silent": 0, "behind": 0, "revoked": 1} {
+	for state, want := range map[string]float64{"active": mirrorsShown + 7, "frozen": 2, "silent": 0, "behind": 0, "revoked": 1} {
 		if got := sample(t, page, "duban_mirrors{", `state="`+state+`"`); got != want {
 			t.Errorf("%s: %v, want %v", state, got, want)
 		}
 	}
-	if got := strings.Count(page, "\nduban_mirror_heard_seconds{"); got != mirrorsShown || strings.Count(page, `"relayed"`) != 1 {
+	if got := strings.Count(page, "\nduban_mirror_heard_seconds{"); got != mirrorsShown || strings.Count(page, `"relayed"`) != 1 || strings.Contains(page, `"ended"`) {
 		t.Errorf("%d are shown, want %d, and of one that is relayed what is dated back alone", got, mirrorsShown)
 	}
 	if got := sample(t, page, "duban_mirror_backdated{", `"relayed"`); got != 5 {

@@ -72,7 +72,11 @@ func (s *Service) GetCheckpoint(ctx context.Context, req *feedv1.GetCheckpointRe
 		cp, err = src.Log.Checkpoint(tx)
 		return err
 	})
-	return cp, err
+	if err != nil {
+		return nil, err
+	}
+	cp.Name = "feeds/" + strings.TrimPrefix(req.GetName(), "feeds/") // of a mirror, with its era if that was asked for
+	return cp, nil
 }
 
 // ListRecords implements the RPC. It waits outside of any View.

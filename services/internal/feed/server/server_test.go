@@ -161,6 +161,17 @@ func TestServicesReadWhatTheyAreNamedFor(t *testing.T) {
 	}
 }
 
+// TestACheckpointIsOfTheFeedThatWasAskedFor: a mirror's is named with its era, if that was.
+func TestACheckpointIsOfTheFeedThatWasAskedFor(t *testing.T) {
+	s, _ := open(t)
+	s.Mirrors = func(context.Context, string) (server.Source, error) { return s.Sources["test"], nil }
+	for _, name := range []string{"feeds/test", "feeds/510104.test", "feeds/510104.test.1"} {
+		if cp, err := s.GetCheckpoint(reader(t), &feedv1.GetCheckpointRequest{Name: name}); err != nil || cp.GetName() != name {
+			t.Errorf("the checkpoint of %s is %v, %v", name, cp, err)
+		}
+	}
+}
+
 func TestUnknownFeed(t *testing.T) {
 	s, _ := open(t)
 	_, cp := s.GetCheckpoint(reader(t), &feedv1.GetCheckpointRequest{Name: "feeds/other"})

@@ -306,7 +306,7 @@ var File_duban_aggregation_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\xb2U\n" +
+	"!duban/aggregation/v1/reason.proto\x12\x14duban.aggregation.v1\x1a\x1aduban/fault/v1/fault.proto*\x96U\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\x92\x01\n" +
 	"\x15REASON_METRIC_UNKNOWN\x10\x01\x1aw\x92\xb2\x19s\b\x01\x120没有此指标，请从指标列表中选择。\x1a=There is no such metric: choose one from the list of metrics.\x12\x9f\x01\n" +
@@ -338,8 +338,8 @@ const file_duban_aggregation_v1_reason_proto_rawDesc = "" +
 	"\x1fREASON_REPORT_DIMENSION_UNKNOWN\x10$\x1as\x92\xb2\x19o\b\x01\x129该报表格式不按此项分列，请将此栏留空。\x1a0The form is not divided by this: leave it empty.\x12e\n" +
 	"\x1dREASON_REPORT_VALUE_MALFORMED\x10%\x1aB\x92\xb2\x19>\b\x01\x12\x15数值须为整数。\x1a!The value must be a whole number. \x00\x12\xd7\x01\n" +
 	"\x1aREASON_REPORT_FILE_INVALID\x10&\x1a\xb6\x01\x92\xb2\x19\xb1\x01\b\x01\x12Y无法读取文件：请使用 UTF-8 或 GB18030 编码的 CSV，或未加密的 .xlsx。\x1aRThe file cannot be read: use CSV in UTF-8 or GB18030, or .xlsx without a password.\x12\xea\x01\n" +
-	"\x1cREASON_REPORT_COLUMN_INVALID\x10'\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x01\x12`表头有误：须有单位或代码栏，其余各栏按报表格式命名，且不得重复。\x1a\\The header is wrong: it needs a unit or a code, and otherwise the form's columns, each once.\x12\x8e\x01\n" +
-	"\x1cREASON_REPORT_FILE_TOO_LARGE\x10(\x1al\x92\xb2\x19h\b\x01\x124文件超过上限（{limit}），请拆分报送。\x1a.The file exceeds the limit ({limit}): part it.\x12\x98\x01\n" +
+	"\x1cREASON_REPORT_COLUMN_INVALID\x10'\x1a\xc7\x01\x92\xb2\x19\xc2\x01\b\x01\x12`表头有误：须有单位或代码栏，其余各栏按报表格式命名，且不得重复。\x1a\\The header is wrong: it needs a unit or a code, and otherwise the form's columns, each once.\x12s\n" +
+	"\x1cREASON_REPORT_FILE_TOO_LARGE\x10(\x1aQ\x92\xb2\x19M\b\x01\x12\"文件超过上限（{limit}）。\x1a%The file exceeds the limit ({limit}).\x12\x98\x01\n" +
 	"\x1aREASON_REPORT_CODE_INVALID\x10)\x1ax\x92\xb2\x19t\b\x01\x126代码只能对照到填报单位或其下级单位。\x1a8A code can mean the unit that reports or one beneath it.\x12\x8d\x01\n" +
 	"\x17REASON_REPORT_TOO_LARGE\x10*\x1ap\x92\xb2\x19l\b\x01\x129一份报表最多 {limit} 个数值，请拆分报送。\x1a-A report has at most {limit} values: part it.\x12\x82\x01\n" +
 	"\x19REASON_METRIC_TARGET_NONE\x10<\x1ac\x92\xb2\x19_\b\x01\x12*该指标不汇总，不能设定目标。\x1a/The metric is never summed and takes no target.\x12\xad\x01\n" +

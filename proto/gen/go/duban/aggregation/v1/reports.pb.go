@@ -942,7 +942,8 @@ type Report_Row struct {
 	Category string `protobuf:"bytes,6,opt,name=category,proto3" json:"category,omitempty"`
 	// The value, 0 or more. It MUST be given, also where it is 0: a row without one
 	// is rejected, and so is one whose value is no whole number. In JSON a number or a
-	// string, which is read as the same text in a file is: 1200, 1e2, "1,200".
+	// string, which is read as the same text in a file is: 1200, 1e2, "1,200". Of what is no
+	// such number it is 0, and unreadable has what was written.
 	Value int64 `protobuf:"varint,7,opt,name=value,proto3" json:"value,omitempty"`
 	// What became of the row: when it came, and, once the report is accepted,
 	// then.

@@ -1947,13 +1947,13 @@ var File_duban_event_v1_webhook_proto protoreflect.FileDescriptor
 
 const file_duban_event_v1_webhook_proto_rawDesc = "" +
 	"\n" +
-	"\x1cduban/event/v1/webhook.proto\x12\x0eduban.event.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa7\t\n" +
+	"\x1cduban/event/v1/webhook.proto\x12\x0eduban.event.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cduban/access/v1/access.proto\x1a\x1aduban/fault/v1/fault.proto\x1a\x18duban/feed/v1/feed.proto\x1a duban/validate/v1/validate.proto\x1a\x1fgoogle/api/field_behavior.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa9\t\n" +
 	"\aWebhook\x12\x17\n" +
 	"\x04name\x18\x01 \x01(\tB\x03\xe0A\bR\x04name\x12.\n" +
 	"\fdisplay_name\x18\x02 \x01(\tB\v\xbaH\br\x06ز\x19\x01\x18xR\vdisplayName\x12\x1f\n" +
 	"\x04unit\x18\x03 \x01(\tB\v\xbaH\br\x06\xa8\xb2\x19\x01\x10\x01R\x04unit\x12&\n" +
-	"\x03url\x18\x04 \x01(\tB\x14\xbaH\ar\x05\x10\x01\x18\xd0\x0f\x9a\xb2\x19\x06targetR\x03url\x12L\n" +
-	"\x05types\x18\x05 \x03(\tB6\xbaH3\x92\x010\x10 \",r*2(^([a-z]+\\.)([a-z_]+\\.){0,2}(\\*|v[0-9]+)$R\x05types\x12I\n" +
+	"\x03url\x18\x04 \x01(\tB\x14\xbaH\ar\x05\x10\x01\x18\xd0\x0f\x9a\xb2\x19\x06targetR\x03url\x12N\n" +
+	"\x05types\x18\x05 \x03(\tB8\xbaH5\x92\x012\x10 \x18\x01\",r*2(^([a-z]+\\.)([a-z_]+\\.){0,2}(\\*|v[0-9]+)$R\x05types\x12I\n" +
 	"\bcampaign\x18\x06 \x01(\tB-\xbaH*r(2&^(campaigns/[a-z0-9][a-z0-9-]{0,62})?$R\bcampaign\x12\x12\n" +
 	"\x04full\x18\a \x01(\bR\x04full\x12#\n" +
 	"\x05owner\x18\b \x01(\tB\r\xe0A\x03\x9a\xb2\x19\x06officeR\x05owner\x120\n" +

@@ -40,7 +40,7 @@ const (
 	// not come back with it, or has not come as far in a new era as in the one before.
 	Mirror_STATE_BEHIND Mirror_State = 3
 	// 冻结: two histories were signed. Nothing is taken any more; the evidence says
-	// why.
+	// why. It stays listed so when the log goes on in a new era.
 	Mirror_STATE_FROZEN Mirror_State = 4
 	// 作废: its key was revoked, or that of who relays it. Nothing is taken any more until it
 	// is enrolled again, and what is here stays.
@@ -156,9 +156,10 @@ func (RefusedUnit_Reason) EnumDescriptor() ([]byte, []int) {
 type Mirror struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// installations/{installation}/mirrors/{service}; of an installation further down, whose own
-	// id somebody else's may have too, {installation} is its id, ~ and the id of its unit.
+	// id somebody else's may have too, {installation} is its id, ~ and the id of its unit. Where
+	// two histories were signed of an era that ended, {service}.{era} is listed beside it.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// feeds/{installation}.{service}: where the feed API reads it, {installation} as in name.
+	// feeds/{installation}.{service}, or with .{era} as in name: where the feed API reads it.
 	Feed string `protobuf:"bytes,2,opt,name=feed,proto3" json:"feed,omitempty"`
 	// province/installation/service/era
 	Origin string `protobuf:"bytes,3,opt,name=origin,proto3" json:"origin,omitempty"`
