@@ -5,15 +5,9 @@ import (
 	"slices"
 	"testing"
 
-	"golang.org/x/mod/sumdb/tlog"
-
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
-	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
-	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/complaint"
-	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/authz"
-	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
 )
 
@@ -27,11 +21,13 @@ func TestACaseThatLostItsContentInATailIsClosed(t *testing.T) {
 	}
 	p.CatchUp()
 	kept := p.report()
-	old, start := suitetest.OK[[]byte](t)(os.ReadFile(p.Store("complaint"))), p.tail(0).GetSize()
+	old, start := suitetest.OK[[]byte](t)(os.ReadFile(p.Store("complaint"))), p.Tail("complaint", 0).GetSize()
 	fresh, higher, accepted := p.report(), p.report(), p.report()
 	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: accepted}))
 	open, _ := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_COMPLAINT))
-	s := p.putBack(old, p.tail(start))
+	tail := p.Tail("complaint", start)
+	s := p.Behind("complaint", old)
+	s.Regain(tail)
 
 	desk, above := s.Complaint(p.officer.Key), s.Complaint(p.cityOfficer.Key)
 	unreadable := func(c complaintv1.ComplaintServiceClient) (names []string) {
@@ -90,38 +86,4 @@ func TestACaseThatLostItsContentInATailIsClosed(t *testing.T) {
 	verifier := verifierOf(t, s)
 	s.Stop()
 	agree(t, s.Store("complaint"), verifier)
-}
-
-// tail are the records of the log from one on as they go upward, and what shows that it signed
-// them.
-func (p *place) tail(start uint64) *federationv1.RestoreLogRequest {
-	p.T.Helper()
-	feeds := feedv1.NewFeedServiceClient(p.Conn("federation"))
-	cp := suitetest.OK[*feedv1.Checkpoint](p.T)(feeds.GetCheckpoint(p.T.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/complaint"}))
-	page := suitetest.OK[*feedv1.ListRecordsResponse](p.T)(feeds.ListRecords(p.T.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/complaint", Start: start, PageSize: 1000}))
-	return &federationv1.RestoreLogRequest{
-		Role: "complaint", Size: cp.GetSize(), Records: page.GetRecords(),
-		Cover: federation.NewBranch(federation.Head{Note: cp.GetNote()}, tlog.Hash(cp.GetRoot()), nil),
-	}
-}
-
-// putBack starts the suite anew on an old store, and gives that its tail.
-func (p *place) putBack(old []byte, tail *federationv1.RestoreLogRequest) *suitetest.Suite {
-	t := p.T
-	t.Helper()
-	p.Stop()
-	if err := os.WriteFile(p.Store("complaint"), old, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s := suitetest.RunAs(t, p.Folder, func(*suite.Config) {})
-	s.SystemAdmin, s.SecurityAdmin, s.Auditor, s.Root = p.SystemAdmin, p.SecurityAdmin, p.Auditor, p.Root
-	stream, err := federationv1.NewLogServiceClient(s.Conn("federation")).RestoreLog(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stream.Send(tail); err != nil {
-		t.Fatal(err)
-	}
-	suitetest.OK[*federationv1.RestoreLogResponse](t)(stream.CloseAndRecv())
-	return s
 }

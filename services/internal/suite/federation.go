@@ -20,6 +20,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/aggregation/regain"
+	eventserver "github.com/duban-project/duban/services/event/server"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/federation/carry"
@@ -228,8 +229,11 @@ func (s *Suite) recovery() *recovery.Service {
 // recoverable is a role's log, which may get its tail back.
 func (s *Suite) recoverable(role string) recovery.Log {
 	log := recovery.Log{Log: s.feeds[role].Log, Engine: s.feeds[role].Engine, Schema: Schema(role), Lacks: s.keeper.Lacks(role)}
-	if role == "aggregation" {
+	switch role {
+	case "aggregation":
 		log.Again = regain.Again{}
+	case "event":
+		log.Again = eventserver.Again{}
 	}
 	return log
 }
