@@ -228,14 +228,8 @@ func (s *Suite) recovery() *recovery.Service {
 
 // recoverable is a role's log, which may get its tail back.
 func (s *Suite) recoverable(role string) recovery.Log {
-	log := recovery.Log{Log: s.feeds[role].Log, Engine: s.feeds[role].Engine, Schema: Schema(role), Lacks: s.keeper.Lacks(role)}
-	switch role {
-	case "aggregation":
-		log.Again = regain.Again{}
-	case "event":
-		log.Again = eventserver.Again{}
-	}
-	return log
+	again := map[string]recovery.Again{"aggregation": regain.Again{}, "event": eventserver.Again{}}
+	return recovery.Log{Log: s.feeds[role].Log, Engine: s.feeds[role].Engine, Schema: Schema(role), Again: again[role], Lacks: s.keeper.Lacks(role)}
 }
 
 // pushed names the feeds that go upward: the installation's own, then those it
