@@ -249,7 +249,7 @@ func (c *check) lists() error {
 }
 
 // webhooks looks whether any passes over events to come, and whether each that is not
-// deleted has a queue.
+// deleted has a queue, and no other.
 func (c *check) webhooks() error {
 	for row, err := range c.tx.Scan(queues, nil, nil) {
 		if err != nil {
@@ -264,11 +264,12 @@ func (c *check) webhooks() error {
 			return err
 		}
 		w := &eventv1.Webhook{}
-		if proto.Unmarshal(row.Value, w) != nil || w.GetState() == eventv1.Webhook_STATE_DELETED {
-			continue // a record that cannot be read is wrong, and said to be
+		if proto.Unmarshal(row.Value, w) != nil {
+			continue // it is wrong, and said to be
 		}
-		if _, there, err := store.Seek(c.tx, queues, row.Key); err != nil || !there {
-			return errors.Join(err, differs("%s has no row of %s", queues, row.Key))
+		deleted := w.GetState() == eventv1.Webhook_STATE_DELETED
+		if _, there, err := store.Seek(c.tx, queues, row.Key); err != nil || there == deleted {
+			return errors.Join(err, differs("%s does not have a row of %s as it is", queues, row.Key))
 		}
 	}
 	return nil
