@@ -48,6 +48,7 @@ const (
 	Closing    Move = "close / 办结"
 	Rectifying Move = "rectify / 转整改"
 	TakingOver Move = "take over / 接办"
+	Forsaking  Move = "close as lost / 灭失办结"
 )
 
 // Life says which moves are allowed from which state.
@@ -56,20 +57,24 @@ var Life = lifecycle.Table[complaintv1.Complaint_State, Move]{
 		Accepting:  complaintv1.Complaint_STATE_ACCEPTED,
 		Rejecting:  complaintv1.Complaint_STATE_REJECTED,
 		TakingOver: complaintv1.Complaint_STATE_RECEIVED,
+		Forsaking:  complaintv1.Complaint_STATE_CLOSED,
 	},
 	complaintv1.Complaint_STATE_ACCEPTED: {
 		Assigning:  complaintv1.Complaint_STATE_INVESTIGATING,
 		TakingOver: complaintv1.Complaint_STATE_ACCEPTED,
+		Forsaking:  complaintv1.Complaint_STATE_CLOSED,
 	},
 	complaintv1.Complaint_STATE_INVESTIGATING: {
 		Replying:   complaintv1.Complaint_STATE_REPLIED,
 		Rectifying: complaintv1.Complaint_STATE_INVESTIGATING,
 		TakingOver: complaintv1.Complaint_STATE_INVESTIGATING,
+		Forsaking:  complaintv1.Complaint_STATE_CLOSED,
 	},
 	complaintv1.Complaint_STATE_REPLIED: {
 		Closing:    complaintv1.Complaint_STATE_CLOSED,
 		Rectifying: complaintv1.Complaint_STATE_REPLIED,
 		TakingOver: complaintv1.Complaint_STATE_REPLIED,
+		Forsaking:  complaintv1.Complaint_STATE_CLOSED,
 	},
 }
 

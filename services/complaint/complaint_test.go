@@ -31,6 +31,9 @@ var moves = map[complaint.Move]func(*complaintv1.Complaint) (*complaintv1.Compla
 	complaint.Closing: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		return complaint.Close(c, "units/d/members/p", now)
 	},
+	complaint.Forsaking: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		return complaint.Forsake(c, "units/d/members/p", now)
+	},
 	complaint.Rectifying: complaint.OrderRectification,
 	complaint.TakingOver: func(c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 		c = proto.CloneOf(c)
@@ -41,11 +44,11 @@ var moves = map[complaint.Move]func(*complaintv1.Complaint) (*complaintv1.Compla
 
 // drawn is the life as the domain draws it, apart from the table.
 var drawn = map[string]map[complaint.Move]string{
-	"RECEIVED":      {complaint.Accepting: "ACCEPTED", complaint.Rejecting: "REJECTED", complaint.TakingOver: "RECEIVED"},
-	"ACCEPTED":      {complaint.Assigning: "INVESTIGATING", complaint.TakingOver: "ACCEPTED"},
+	"RECEIVED":      {complaint.Accepting: "ACCEPTED", complaint.Rejecting: "REJECTED", complaint.TakingOver: "RECEIVED", complaint.Forsaking: "CLOSED"},
+	"ACCEPTED":      {complaint.Assigning: "INVESTIGATING", complaint.TakingOver: "ACCEPTED", complaint.Forsaking: "CLOSED"},
 	"REJECTED":      {},
-	"INVESTIGATING": {complaint.Replying: "REPLIED", complaint.Rectifying: "INVESTIGATING", complaint.TakingOver: "INVESTIGATING"},
-	"REPLIED":       {complaint.Closing: "CLOSED", complaint.Rectifying: "REPLIED", complaint.TakingOver: "REPLIED"},
+	"INVESTIGATING": {complaint.Replying: "REPLIED", complaint.Rectifying: "INVESTIGATING", complaint.TakingOver: "INVESTIGATING", complaint.Forsaking: "CLOSED"},
+	"REPLIED":       {complaint.Closing: "CLOSED", complaint.Rectifying: "REPLIED", complaint.TakingOver: "REPLIED", complaint.Forsaking: "CLOSED"},
 	"CLOSED":        {},
 }
 

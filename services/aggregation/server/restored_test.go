@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/mod/sumdb/tlog"
 	"google.golang.org/protobuf/proto"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -24,11 +23,9 @@ import (
 	"github.com/duban-project/duban/services/aggregation/regain"
 	"github.com/duban-project/duban/services/aggregation/reports"
 	aggregationserver "github.com/duban-project/duban/services/aggregation/server"
-	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/internal/change"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
-	"github.com/duban-project/duban/services/internal/suite"
 	"github.com/duban-project/duban/services/internal/suitetest"
 	"github.com/duban-project/duban/services/internal/upkeep"
 )
@@ -238,21 +235,6 @@ func (tx stuckTx) Put(bucket string, key, value []byte) error {
 	return tx.Tx.Put(bucket, key, value)
 }
 
-// tail are the records of aggregation's log from one on, and what shows that it signed them.
-func (s *scene) tail(start uint64) *federationv1.RestoreLogRequest {
-	s.T.Helper()
-	feeds := feedv1.NewFeedServiceClient(s.Conn("federation"))
-	cp := suitetest.OK[*feedv1.Checkpoint](s.T)(feeds.GetCheckpoint(s.T.Context(), &feedv1.GetCheckpointRequest{Name: "feeds/aggregation"}))
-	req := &federationv1.RestoreLogRequest{Role: "aggregation", Size: cp.GetSize()}
-	req.Cover = federation.NewBranch(federation.Head{Note: cp.GetNote()}, tlog.Hash(cp.GetRoot()), nil)
-	for next := start; next < cp.GetSize(); {
-		page := suitetest.OK[*feedv1.ListRecordsResponse](s.T)(feeds.ListRecords(s.T.Context(), &feedv1.ListRecordsRequest{Parent: "feeds/aggregation", Start: next, PageSize: 1000}))
-		req.Records, next = append(req.Records, page.GetRecords()...), page.GetNextStart()
-	}
-	req.Records = req.GetRecords()[:cp.GetSize()-start]
-	return req
-}
-
 // TestAnOldStoreGetsItsFiguresBack: a store of before is put in place of the one that a
 // process left, in whatever state a long report was. Nothing is counted or taken before the
 // tail is back; then figures are as they were, and the report goes on if its rows are there,
@@ -283,7 +265,7 @@ func TestAnOldStoreGetsItsFiguresBack(t *testing.T) {
 				s.from.Store(always)
 				s.finished(reports.Name(long))
 			}
-			old, start := suitetest.OK[[]byte](t)(os.ReadFile(s.Store("aggregation"))), s.tail(0).GetSize()
+			old, start := suitetest.OK[[]byte](t)(os.ReadFile(s.Store("aggregation"))), s.Tail("aggregation", 0).GetSize()
 			switch {
 			case c.judged:
 				s.halt(later, func() { s.accepted(reports.Name(long)) })
@@ -300,7 +282,7 @@ func TestAnOldStoreGetsItsFiguresBack(t *testing.T) {
 				t.Error("no page of the long report is judged")
 			}
 			s.from.Store(always)
-			on := s.putBack(old, s.tail(start))
+			on := s.putBack(old, s.Tail("aggregation", start))
 			r := on.finished(reports.Name(long))
 			if r.GetState() != c.want || r.GetTotals().GetCounted() != c.counted || len(on.pages(long)) != int(r.GetPages()) {
 				t.Errorf("the long report is %v, with %d pages of %d", r, len(on.pages(long)), r.GetPages())
@@ -383,33 +365,12 @@ func (s *scene) pages(r *aggregationv1.Report) (names []string) {
 
 // putBack starts the scene anew on an old store of aggregation, and gives that its tail.
 func (s *scene) putBack(old []byte, tail *federationv1.RestoreLogRequest) *scene {
-	t := s.T
-	t.Helper()
-	s.Stop()
-	if err := os.WriteFile(s.Store("aggregation"), old, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	s.T.Helper()
 	next := *s
-	next.Suite = suitetest.RunAs(t, s.Folder, func(*suite.Config) {})
-	next.SystemAdmin, next.SecurityAdmin, next.Auditor, next.Root = s.SystemAdmin, s.SecurityAdmin, s.Auditor, s.Root
+	next.Suite = s.Behind("aggregation", old)
 	if _, err := next.send(next.report(9, row(s.school, "found", 3))); !errors.Is(err, change.ErrLogIncomplete) {
-		t.Errorf("sending without the tail = %v, want %v", err, change.ErrLogIncomplete)
+		s.T.Errorf("sending without the tail = %v, want %v", err, change.ErrLogIncomplete)
 	}
-	stream, err := federationv1.NewLogServiceClient(next.Conn("federation")).RestoreLog(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	records := tail.GetRecords()
-	tail.Records = nil
-	for run := range slices.Chunk(records, 2) {
-		tail.Records = run
-		if err := stream.Send(tail); err != nil {
-			t.Fatal(err)
-		}
-		tail = &federationv1.RestoreLogRequest{}
-	}
-	if _, err := stream.CloseAndRecv(); err != nil {
-		t.Fatal(err)
-	}
+	next.Regain(tail)
 	return &next
 }

@@ -71,6 +71,9 @@ func say(out io.Writer) func(name string, r fsck.Report) {
 		}
 		if r.Lost > 0 {
 			fmt.Fprintf(out, "  lost with a tail: %d sealed parts did not come back from above with the entries that commit to them\n", r.Lost)
+			for _, name := range r.LostOf {
+				fmt.Fprintln(out, "    "+name)
+			}
 		}
 		if r.First != nil {
 			fmt.Fprintln(out, "  first: "+first(*r.First))

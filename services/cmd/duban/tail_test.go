@@ -64,7 +64,8 @@ func TestWhatGotItsTailBackIsRestoredAgain(t *testing.T) {
 // a tail, and nothing is wrong.
 func (p *pair) lostThree() {
 	p.t.Helper()
-	if told := fsckSays(p.t, nil, p.below.Data); strings.Count(told, "lost with a tail") != 2 || !strings.Contains(told, "tail: 1 sealed") || !strings.Contains(told, "tail: 2 sealed") {
+	if told := fsckSays(p.t, nil, p.below.Data); strings.Count(told, "lost with a tail") != 2 || !strings.Contains(told, "tail: 1 sealed") || !strings.Contains(told, "tail: 2 sealed") ||
+		strings.Count(told, "\n    complaints/") != 1 || strings.Count(told, "\n    webhooks/") != 1 {
 		p.t.Errorf("fsck says\n%s", told)
 	}
 }

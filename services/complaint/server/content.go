@@ -101,6 +101,7 @@ func (s *Service) part(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv
 // shown what the unit that it is assigned to may know.
 func (s *Service) shown(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	answer := complaint.Shown(c)
+	answer.Unreadable = !c.GetSealed() && c.GetText() == "" // nobody complains without a word
 	switch {
 	case c.GetSealed():
 	case s.mayHeed(tx, c) == nil:
@@ -123,21 +124,26 @@ type rule func(tx *change.Tx, whole *complaintv1.Complaint) (*complaintv1.Compla
 // by rule. The answer is what the caller may know of what lies in the open.
 func (s *Service) act(ctx context.Context, kind *change.Kind[*complaintv1.Complaint], req change.Named, rule rule, options ...change.Option) (*complaintv1.Complaint, error) {
 	return change.On(ctx, kind, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-		whole, err := s.whole(tx, c)
-		if err != nil {
-			return nil, err
-		}
-		if whole, err = rule(tx, whole); err != nil {
-			return nil, err
-		}
-		if c, err = s.part(tx, whole); err != nil {
-			return nil, err
-		}
-		if c, err = kind.Put(tx, c); err != nil {
-			return nil, err
-		}
-		return s.shown(tx, c)
+		return s.ruled(tx, kind, c, rule)
 	}, options...)
+}
+
+// ruled stores what rule makes of a case.
+func (s *Service) ruled(tx *change.Tx, kind *change.Kind[*complaintv1.Complaint], c *complaintv1.Complaint, rule rule) (*complaintv1.Complaint, error) {
+	whole, err := s.whole(tx, c)
+	if err != nil {
+		return nil, err
+	}
+	if whole, err = rule(tx, whole); err != nil {
+		return nil, err
+	}
+	if c, err = s.part(tx, whole); err != nil {
+		return nil, err
+	}
+	if c, err = kind.Put(tx, c); err != nil {
+		return nil, err
+	}
+	return s.shown(tx, c)
 }
 
 // OpenComplaint implements the RPC.

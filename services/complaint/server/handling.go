@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 
 	complaintv1 "github.com/duban-project/duban/proto/gen/go/duban/complaint/v1"
 	"github.com/duban-project/duban/services/complaint"
@@ -73,7 +74,13 @@ func (s *Service) ReplyComplaint(ctx context.Context, req *complaintv1.ReplyComp
 
 // CloseComplaint implements the RPC.
 func (s *Service) CloseComplaint(ctx context.Context, req *complaintv1.CloseComplaintRequest) (*complaintv1.Complaint, error) {
-	return s.act(ctx, &s.owned, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
-		return complaint.Close(c, tx.Access.Principal.Name, tx.Now)
+	return change.On(ctx, &s.owned, req, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+		closed, err := s.ruled(tx, &s.owned, c, func(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+			return complaint.Close(c, tx.Access.Principal.Name, tx.Now)
+		})
+		if errors.Is(err, complaint.ErrContentMissing) {
+			return s.forsake(tx, c)
+		}
+		return closed, err
 	})
 }

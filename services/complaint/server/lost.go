@@ -22,8 +22,8 @@ func lost(c *complaintv1.Complaint, cause error) error {
 }
 
 // about returns c with what says who has a part in it. Where the content is lost, that
-// is found by its mark, and is empty if it has none: then only those know of the case
-// who were held against it when it became theirs.
+// is found by its mark, and is empty if it has none, as when it came back with a tail: then
+// those know of the case who were held against it when it became theirs, or else keep it.
 func (s *Service) about(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
 	whole, err := s.whole(tx, c)
 	if !errors.Is(err, complaint.ErrContentMissing) {
@@ -34,6 +34,25 @@ func (s *Service) about(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.C
 		about.Unit, about.AboutHead = unit, true // by either or as a report it was sealed
 	}
 	return about, nil
+}
+
+// forsake ends a case that can be heard no more, because what it was about is lost with a
+// tail: what the log has not signed to be so, a backup may still have.
+func (s *Service) forsake(tx *change.Tx, c *complaintv1.Complaint) (*complaintv1.Complaint, error) {
+	gone, err := s.book.Log.Gone(tx, c.GetName())
+	switch {
+	case err != nil:
+		return nil, err
+	case !gone:
+		return nil, complaint.ErrContentMissing
+	}
+	if c, err = complaint.Forsake(c, tx.Access.Principal.Name, tx.Now); err != nil {
+		return nil, err
+	}
+	if c, err = s.owned.Put(tx, c); err != nil {
+		return nil, err
+	}
+	return s.shown(tx, c)
 }
 
 // mark hides which unit a case is about.

@@ -36,7 +36,11 @@ func (s *Service) mayLead(tx *change.Tx, c *complaintv1.Complaint) error {
 	if err := s.mayHear(tx, c); err != nil {
 		return err
 	}
-	return complaint.Leads(c, tx.Access.Principal.Name)
+	err := complaint.Leads(c, tx.Access.Principal.Name)
+	if err != nil && s.keeps(tx, c) {
+		return nil
+	}
+	return err
 }
 
 // mayAnswer decides who answers a complaint: who is responsible, and whom it is
@@ -84,11 +88,20 @@ func (s *Service) mayKnow(tx *change.Tx, c *complaintv1.Complaint) error {
 	return err
 }
 
-// mayOpen decides who opens a sealed case and acts on it: officers on exactly
-// its desk who have no part in it, and of these, once it is accepted, who is
-// responsible or was assigned. It MUST NOT matter whether the content can be read:
-// who may not know of the case does not learn that.
+// mayOpen decides who opens a sealed case and acts on it, and who would do so if its
+// content were not lost.
 func (s *Service) mayOpen(tx *change.Tx, c *complaintv1.Complaint) error {
+	err := s.opens(tx, c)
+	if errors.Is(err, authz.ErrNotFound) && s.keeps(tx, c) {
+		return nil
+	}
+	return err
+}
+
+// opens decides who does: officers on exactly its desk who have no part in it, and of
+// these, once it is accepted, who is responsible or was assigned. It MUST NOT matter whether
+// the content can be read: who may not know of the case does not learn that.
+func (s *Service) opens(tx *change.Tx, c *complaintv1.Complaint) error {
 	if err := tx.Check(c.GetDesk()); err != nil {
 		return authz.ErrNotFound
 	}
@@ -113,13 +126,10 @@ func (s *Service) mayOpen(tx *change.Tx, c *complaintv1.Complaint) error {
 // inherits returns the desk at which the caller may take the case over, or "". A
 // sealed one of which it is not known whom it is about nobody inherits.
 func (s *Service) inherits(tx *change.Tx, c *complaintv1.Complaint) string {
-	if !tx.Access.Sees(c.GetDesk()) {
-		return ""
-	}
 	if !c.GetSealed() {
 		return s.heeds(tx, c)
 	}
-	if !slices.ContainsFunc(s.Tree.Path(c.GetDesk()), func(unit string) bool { return officerAt(tx, unit) }) {
+	if !s.nearby(tx, c) {
 		return ""
 	}
 	about, err := s.about(tx, c)
@@ -135,11 +145,36 @@ func (s *Service) inherits(tx *change.Tx, c *complaintv1.Complaint) string {
 
 // heeds is inherits of an open case.
 func (s *Service) heeds(tx *change.Tx, c *complaintv1.Complaint) string {
+	if !tx.Access.Sees(c.GetDesk()) {
+		return ""
+	}
 	at := proto.CloneOf(c)
 	if at.Desk = complaint.Heir(s.bench, c); at.GetDesk() == "" || s.mayHeed(tx, at) != nil {
 		return ""
 	}
 	return at.GetDesk()
+}
+
+// keeps says whether the caller knows of a case of which nobody can say any more whom it
+// is about, and closes it: aloof officers on exactly the desk that keeps it.
+func (s *Service) keeps(tx *change.Tx, c *complaintv1.Complaint) bool {
+	if !s.nearby(tx, c) {
+		return false
+	}
+	about, err := s.about(tx, c)
+	if err != nil || about.GetUnit() != "" {
+		return false
+	}
+	aloof := complaint.Aloof{Bench: s.bench, Units: s.candidates(c)}
+	desk := aloof.Keeper(c)
+	return officerAt(tx, desk) && tx.Check(desk) == nil && aloof.From(c, tx.Access.Principal.Name)
+}
+
+// nearby says whether the caller is an officer at the desk of a sealed case or above it: for
+// everyone else it is not there, and need not be decrypted.
+func (s *Service) nearby(tx *change.Tx, c *complaintv1.Complaint) bool {
+	return c.GetSealed() && tx.Access.Sees(c.GetDesk()) &&
+		slices.ContainsFunc(s.Tree.Path(c.GetDesk()), func(unit string) bool { return officerAt(tx, unit) })
 }
 
 // officerAt says whether the caller, as its key narrows it, is a complaint

@@ -264,10 +264,14 @@ func TestALostCaseTellsThoseItIsAboutNothing(t *testing.T) {
 }
 
 // Of a case that is lost and has no mark, as from before there were any, it is not known
-// whom it is about: it exists for who accepted it, and for nobody before.
-func TestALostCaseWithoutAMarkIsItsOfficersAlone(t *testing.T) {
+// whom it is about: it exists for who accepted it, and before for those whom it cannot be
+// about; as the log has not signed that it is lost, nobody closes it.
+func TestALostCaseWithoutAMarkIsAloofOfficersAlone(t *testing.T) {
 	folder := t.TempDir()
 	p := furnish(suitetest.RunNew(t, folder))
+	former := p.served(p.other)
+	p.Grant(former.Name, p.district, officer)
+	p.CatchUp()
 	fresh, accepted := p.report(), p.report()
 	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.officer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: accepted}))
 	p.Stop()
@@ -290,10 +294,14 @@ func TestALostCaseWithoutAMarkIsItsOfficersAlone(t *testing.T) {
 	if err := engine.Close(); err != nil {
 		t.Fatal(err)
 	}
-	desk := suitetest.RunIn(t, folder).Complaint(p.officer.Key)
-	refused[*complaintv1.Complaint](t, authz.ErrNotFound)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: fresh}))
-	if c := suitetest.OK[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: accepted})); !c.GetUnreadable() {
-		t.Errorf("who accepted it reads %v", c)
+	s := suitetest.RunIn(t, folder)
+	desk := s.Complaint(p.officer.Key)
+	for _, name := range []string{fresh, accepted} {
+		refused[*complaintv1.Complaint](t, authz.ErrNotFound)(s.Complaint(former.Key).GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name}))
+		if c := suitetest.OK[*complaintv1.Complaint](t)(desk.GetComplaint(t.Context(), &complaintv1.GetComplaintRequest{Name: name})); !c.GetUnreadable() {
+			t.Errorf("at the desk is read %v", c)
+		}
+		refused[*complaintv1.Complaint](t, complaint.ErrContentMissing)(desk.CloseComplaint(t.Context(), &complaintv1.CloseComplaintRequest{Name: name}))
 	}
 }
 

@@ -91,7 +91,7 @@ func TestAComplaintGoesPastWhoMayNotHearIt(t *testing.T) {
 	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(p.cityOfficer.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: c.GetName()}))
 }
 
-// What waits at a unit that is archived, or that its people have left, is taken over above.
+// What waits at a unit whose people have left it, archived or not, is taken over above.
 func TestAnOpenCaseOfAnEmptyDeskIsTakenOverAbove(t *testing.T) {
 	p := newPlace(t)
 	help, _ := p.take(p.clerk, p.about(p.school, complaintv1.Complaint_TYPE_HELP))
@@ -104,6 +104,8 @@ func TestAnOpenCaseOfAnEmptyDeskIsTakenOverAbove(t *testing.T) {
 	}
 	p.post(p.schoolLeader, serves(p.school))
 	p.archive(p.school)
+	refused[*complaintv1.Complaint](t, authz.ErrDenied)(p.Complaint(p.officer.Key).TakeOverComplaint(t.Context(), &complaintv1.TakeOverComplaintRequest{Name: help.GetName()})) // its people finish it
+	p.asleep(p.schoolLeader)
 	for _, name := range []string{help.GetName(), begun.GetName()} {
 		p.goesUp(name, p.district, p.officer, p.schoolLeader, p.cityOfficer, p.stranger)
 	}
@@ -124,7 +126,7 @@ func TestAComplaintGoesUpFromAnArchivedDesk(t *testing.T) {
 	begun, _ := p.take(p.clerk, p.about(school, complaintv1.Complaint_TYPE_COMPLAINT))
 	suitetest.OK[*complaintv1.Complaint](t)(p.Complaint(old.Key).AcceptComplaint(t.Context(), &complaintv1.AcceptComplaintRequest{Name: begun.GetName()}))
 	suitetest.OK[*organizationv1.Unit](t)(p.Organization(p.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: school, Parent: p.district}))
-	p.post(old, serves(second))
+	p.asleep(old)
 	p.archive(second)
 	for _, name := range []string{fresh.GetName(), begun.GetName()} {
 		for _, who := range []suitetest.Person{theirs, p.officer} {

@@ -15,18 +15,22 @@ import (
 	"regexp"
 	"slices"
 
+	"google.golang.org/protobuf/proto"
+
+	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	"github.com/duban-project/duban/services/internal/feed"
 	"github.com/duban-project/duban/services/internal/store"
 )
 
 // The buckets: events and units as package order has them, how far each feed is taken in,
-// and the queues of webhooks, which begin with the last event that was looked at.
+// the queues of webhooks, which begin with the last event that was looked at, and their records.
 const (
 	events  = "event.events"
 	units   = "event.units"
 	cursors = "event.cursors"
 	heads   = "event.head"
 	queues  = "event.queues"
+	records = "duban.event.v1.Webhook"
 )
 
 // ErrDifferent says that something is kept that is not as the feeds say. Every other
@@ -244,7 +248,8 @@ func (c *check) lists() error {
 	return nil
 }
 
-// webhooks looks whether any passes over events to come.
+// webhooks looks whether any passes over events to come, and whether each that is not
+// deleted has a queue, and no other.
 func (c *check) webhooks() error {
 	for row, err := range c.tx.Scan(queues, nil, nil) {
 		if err != nil {
@@ -252,6 +257,19 @@ func (c *check) webhooks() error {
 		}
 		if len(row.Value) < 8 || binary.BigEndian.Uint64(row.Value) > c.head {
 			return differs("%s has %s behind the last event", queues, row.Key)
+		}
+	}
+	for row, err := range c.tx.Scan(records, nil, nil) {
+		if err != nil {
+			return err
+		}
+		w := &eventv1.Webhook{}
+		if proto.Unmarshal(row.Value, w) != nil {
+			continue // it is wrong, and said to be
+		}
+		deleted := w.GetState() == eventv1.Webhook_STATE_DELETED
+		if _, there, err := store.Seek(c.tx, queues, row.Key); err != nil || there == deleted {
+			return errors.Join(err, differs("%s does not have a row of %s as it is", queues, row.Key))
 		}
 	}
 	return nil

@@ -125,10 +125,13 @@ func (l *lane) reader(ctx context.Context) (r reader, err error) {
 	if err != nil || r.webhook.GetState() != eventv1.Webhook_STATE_ENABLED {
 		return r, err
 	}
+	w := r.webhook
+	if w.GetUrl() == "" {
+		return r, errAddress
+	}
 	if r.keys, err = l.keys(kept, l.webhook, l.book.Clock()); err != nil {
 		return r, err
 	}
-	w := r.webhook
 	owner := authn.Principal{Name: w.GetOwner(), Key: w.GetApiKey(), Roles: w.GetRoles(), Unit: w.GetUnit()}
 	r.Search = order.Search{Tree: l.Tree, Types: w.GetTypes(), Unit: w.GetUnit(), Campaign: w.GetCampaign()}
 	r.Access, err = l.enter(ctx, owner)

@@ -19,6 +19,9 @@ const formerMost = 5
 // errSealed is what stands in the way of a webhook whose secrets do not open.
 var errSealed = errors.New("the secrets do not open under the installation's key")
 
+// errAddress is what stands in the way of a webhook whose address was lost with a tail.
+var errAddress = errors.New("its address is lost")
+
 // secrets are the encrypted keys of a webhook.
 type secrets struct {
 	Current []byte
@@ -39,10 +42,14 @@ func (s secrets) put(tx store.Tx, webhook string) error {
 	return tx.Put(secretsBucket, []byte(webhook), b)
 }
 
+// readSecrets returns those of a webhook, none if they were lost with a tail.
 func readSecrets(tx store.Tx, webhook string) (s secrets, err error) {
-	b, err := tx.Get(secretsBucket, []byte(webhook))
-	if err != nil {
+	b, there, err := store.Seek(tx, secretsBucket, []byte(webhook))
+	switch {
+	case err != nil:
 		return s, fmt.Errorf("reading the secrets of %s: %w", webhook, err)
+	case !there:
+		return s, nil
 	}
 	return s, json.Unmarshal(b, &s)
 }
@@ -56,7 +63,7 @@ func (s secrets) signing(now time.Time) []former {
 // overlap has passed. Without an overlap there are none: who ends a secret at once
 // fears that others know it, and so perhaps those before it.
 func (s secrets) retired(now time.Time, overlap time.Duration) (secrets, error) {
-	if overlap == 0 {
+	if overlap == 0 || len(s.Current) == 0 {
 		return secrets{}, nil
 	}
 	signing := s.signing(now)

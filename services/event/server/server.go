@@ -65,6 +65,9 @@ type Service struct {
 	troubles *troubles
 }
 
+// webhookTable has the records of webhooks.
+const webhookTable = "duban.event.v1.Webhook"
+
 // Schema is what the service keeps beside its feed.
 var Schema = store.Schema{
 	Forms:   forms,
@@ -82,7 +85,7 @@ func New(book *change.Book, parts Parts) (*Service, error) {
 		Parts: parts, book: book, rung: newBell(), listing: methods[listing],
 		heard: &heard{behind: map[string]uint64{}}, troubles: troubles, types: event.Types(),
 		webhooks: change.Kind[*eventv1.Webhook]{Book: book, May: mayWebhook, Gone: deleted, Show: troubles.show},
-		table:    store.Table[*eventv1.Webhook]{Bucket: "duban.event.v1.Webhook", Key: (*eventv1.Webhook).GetName},
+		table:    store.Table[*eventv1.Webhook]{Bucket: webhookTable, Key: (*eventv1.Webhook).GetName},
 	}, nil
 }
 

@@ -24,7 +24,7 @@ func (t *troubles) set(webhook string, err error) {
 	switch {
 	case err == nil:
 		delete(t.of, webhook)
-	case errors.Is(err, errSealed):
+	case errors.Is(err, errSealed), errors.Is(err, errAddress):
 		t.of[webhook] = eventv1.Webhook_TROUBLE_SECRETS
 	default:
 		t.of[webhook] = eventv1.Webhook_TROUBLE_INTERNAL

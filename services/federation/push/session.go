@@ -168,9 +168,10 @@ func (c *Config) forked(ctx context.Context, o *outgoing, e *federationv1.Eviden
 	return c.Keep.Hold(ctx, o.name, f.What)
 }
 
-// refused notes that a log is not taken; the others go on.
+// refused notes that a log is not taken; the others go on. Of one that is whole again there is
+// nothing to say: the next stream takes it.
 func (s *session) refused(ctx context.Context, o *outgoing, err error) {
-	if s.said.changed(o.name, err.Error()) {
+	if !errors.Is(err, errAgain) && s.said.changed(o.name, err.Error()) {
 		slog.WarnContext(ctx, "a log is not taken above", "feed", o.name, "error", err)
 	}
 	s.souring.Do(func() { close(s.sour) })

@@ -105,8 +105,12 @@ func (s *Service) restore(ctx context.Context, first *federationv1.RestoreLogReq
 	}
 	defer s.restoring.Delete(first.GetRole())
 	taken, err := log.Restore(ctx, first.GetSize(), first.GetCover(), runs)
-	if err == nil {
+	switch {
+	case err != nil:
+	case taken.Missing > 0:
 		s.Out.WarnContext(ctx, "the log has its tail again; what is sealed and was not pushed is missing", "feed", first.GetRole(), "entries", taken.Entries, "missing", taken.Missing)
+	default:
+		s.Out.InfoContext(ctx, "the log has its tail again, and nothing of it is missing", "feed", first.GetRole(), "entries", taken.Entries)
 	}
 	return err
 }

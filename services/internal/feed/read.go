@@ -46,15 +46,34 @@ func (l *Log) Newest(tx store.Tx, subject string) (*feedv1.Entry, error) {
 	if err != nil || t.rev == 0 {
 		return nil, err
 	}
-	b, err := tx.Get(EntriesBucket, store.Number(t.seq))
+	return entryAt(tx, t.seq)
+}
+
+func entryAt(tx store.Tx, seq uint64) (*feedv1.Entry, error) {
+	b, err := tx.Get(EntriesBucket, store.Number(seq))
 	if err != nil {
-		return nil, fmt.Errorf("reading the newest entry of %s: %w", subject, err)
+		return nil, fmt.Errorf("reading entry %d: %w", seq, err)
 	}
 	e := &feedv1.Entry{}
 	if err := proto.Unmarshal(b, e); err != nil {
-		return nil, fmt.Errorf("decoding entry %d: %w", t.seq, err)
+		return nil, fmt.Errorf("decoding entry %d: %w", seq, err)
 	}
 	return e, nil
+}
+
+// Gone says whether the log has noted that it got an entry of the subject back from above
+// without all that opens it. It looks at every such note, of which there are few or none.
+func (l *Log) Gone(tx store.Tx, subject string) (bool, error) {
+	for row, err := range tx.Scan(GoneBucket, nil, nil) {
+		if err != nil {
+			return false, fmt.Errorf("reading what is gone: %w", err)
+		}
+		e, err := entryAt(tx, binary.BigEndian.Uint64(row.Key))
+		if err != nil || e.GetSubject() == subject {
+			return err == nil, err
+		}
+	}
+	return false, nil
 }
 
 // Root returns the root of the tree of that size, or ErrRange.

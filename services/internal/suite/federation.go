@@ -20,6 +20,7 @@ import (
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	"github.com/duban-project/duban/services/aggregation/regain"
+	eventserver "github.com/duban-project/duban/services/event/server"
 	"github.com/duban-project/duban/services/federation"
 	"github.com/duban-project/duban/services/federation/bundle"
 	"github.com/duban-project/duban/services/federation/carry"
@@ -227,11 +228,8 @@ func (s *Suite) recovery() *recovery.Service {
 
 // recoverable is a role's log, which may get its tail back.
 func (s *Suite) recoverable(role string) recovery.Log {
-	log := recovery.Log{Log: s.feeds[role].Log, Engine: s.feeds[role].Engine, Schema: Schema(role), Lacks: s.keeper.Lacks(role)}
-	if role == "aggregation" {
-		log.Again = regain.Again{}
-	}
-	return log
+	again := map[string]recovery.Again{"aggregation": regain.Again{}, "event": eventserver.Again{}}
+	return recovery.Log{Log: s.feeds[role].Log, Engine: s.feeds[role].Engine, Schema: Schema(role), Again: again[role], Lacks: s.keeper.Lacks(role)}
 }
 
 // pushed names the feeds that go upward: the installation's own, then those it

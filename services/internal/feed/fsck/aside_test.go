@@ -3,6 +3,7 @@ package fsck
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -92,7 +93,7 @@ func held(t *testing.T, f *feedtest.Fixture, files *Files) Report {
 func TestNothingIsWrongBeside(t *testing.T) {
 	f, folder := whole(t)
 	files := NewFiles(folder)
-	if got, want := held(t, f, files), (Report{Entries: 9, Subjects: 5, Openings: 12, Rows: 6, Files: 1}); got != want {
+	if got, want := held(t, f, files), (Report{Entries: 9, Subjects: 5, Openings: 12, Rows: 6, Files: 1}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %+v, want %+v", got, got.First, want)
 	}
 	for name := range map[string]bool{"new-123": true, "aa/" + digestOf("else"): true, "aa/" + digestOf(picture): true} {

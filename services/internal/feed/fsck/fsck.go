@@ -47,13 +47,14 @@ type Finding struct {
 type Report struct {
 	Entries  uint64 // by the number of the last
 	Subjects uint64
-	Openings uint64 // commitments that were opened
-	Withheld uint64 // commitments of a mirror that nothing opens
-	Lost     uint64 // commitments that nothing opens since the log took back a tail, as it has signed
-	Rows     uint64 // of indexes
-	Files    uint64 // that records name, each as often as it is named
-	Waiting  uint64 // entries of a tail that the log had lost, which it has not taken over yet
-	Wrong    uint64 // findings; one wrong byte may cause several
+	Openings uint64   // commitments that were opened
+	Withheld uint64   // commitments of a mirror that nothing opens
+	Lost     uint64   // commitments that nothing opens since the log took back a tail, as it has signed
+	LostOf   []string // the subjects of these, each once
+	Rows     uint64   // of indexes
+	Files    uint64   // that records name, each as often as it is named
+	Waiting  uint64   // entries of a tail that the log had lost, which it has not taken over yet
+	Wrong    uint64   // findings; one wrong byte may cause several
 	// First is where to begin: that the log is another's; else what the first wrong
 	// entry shows by itself; else what is wrong with size, root or signature; else what
 	// is wrong with the rows made of the entries, records and their files included;
@@ -129,12 +130,13 @@ type check struct {
 	tree     tree
 	at       time.Time // of the entry before
 	subjects map[string]*subject
+	lost     map[string]bool // the subjects of which parts were lost with a tail
 	signed   formats.Checkpoint
 	root     tlog.Hash // at the size that is signed
 }
 
 func newCheck(tx store.Tx, expect Expect, types *protoregistry.Types) *check {
-	c := &check{tx: tx, expect: expect, types: types, origin: expect.Verifier.Name(), subjects: map[string]*subject{}}
+	c := &check{tx: tx, expect: expect, types: types, origin: expect.Verifier.Name(), subjects: map[string]*subject{}, lost: map[string]bool{}}
 	c.era = c.origin
 	if log, _, ok := parted(c.origin); ok {
 		c.era = log + "/1"

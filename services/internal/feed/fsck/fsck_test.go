@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -60,10 +61,10 @@ func verdict(t testing.TB, f *feedtest.Fixture) Report {
 }
 
 func TestNothingIsWrong(t *testing.T) {
-	if got := verdict(t, feedtest.Open(t)); got != (Report{}) {
+	if got := verdict(t, feedtest.Open(t)); !reflect.DeepEqual(got, Report{}) {
 		t.Errorf("an empty log: %+v, %+v", got, got.First)
 	}
-	if got, want := verdict(t, written(t)), (Report{Entries: 8, Subjects: 4, Openings: 12}); got != want {
+	if got, want := verdict(t, written(t)), (Report{Entries: 8, Subjects: 4, Openings: 12}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %+v, want %+v", got, got.First, want)
 	}
 }

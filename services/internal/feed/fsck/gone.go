@@ -19,6 +19,10 @@ func (c *check) gone(seq uint64, e *feedv1.Entry, promise *feedv1.Commitment) (b
 		return false, err
 	}
 	c.report.Lost++
+	if !c.lost[e.GetSubject()] {
+		c.lost[e.GetSubject()] = true
+		c.report.LostOf = append(c.report.LostOf, e.GetSubject())
+	}
 	_, opened, err := store.Seek(c.tx, feed.OpeningsBucket, key)
 	if err != nil {
 		return false, err

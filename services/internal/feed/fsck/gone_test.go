@@ -2,6 +2,7 @@ package fsck
 
 import (
 	"crypto/ed25519"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -41,7 +42,7 @@ func TestWhatWasLostWithATailIsCounted(t *testing.T) {
 	f.Update(t, gone(f, 4, true))
 	f.Update(t, gone(f, 7, true))
 	f.Update(t, officeless)
-	if got, want := verdict(t, f), (Report{Entries: 8, Subjects: 4, Openings: 10, Lost: 2}); got != want {
+	if got, want := verdict(t, f), (Report{Entries: 8, Subjects: 4, Openings: 10, Lost: 2, LostOf: []string{"problems/4"}}); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %+v, want %+v", got, got.First, want)
 	}
 	turn(t, f, second, as)

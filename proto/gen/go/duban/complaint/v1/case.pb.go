@@ -426,9 +426,9 @@ type Complaint struct {
 	// What is kept of it outside of the feed, by digests (密存摘要): empty in answers.
 	// Cases that came in before digests were kept have none.
 	Digests *Digests `protobuf:"bytes,34,opt,name=digests,proto3" json:"digests,omitempty"`
-	// The content of a sealed case is missing or altered (内容缺损): what lies in the
-	// open is all that can be read of it. Told whoever may know of the case; it is
-	// found when it is read and not kept.
+	// The content of a sealed case is missing or altered, or what is said in an open one
+	// was lost with a tail (内容缺损): what is shown is all that can be read of it. Told whoever
+	// may know of the case; it is found when it is read and not kept.
 	Unreadable bool `protobuf:"varint,35,opt,name=unreadable,proto3" json:"unreadable,omitempty"`
 	// Who rejected it (不予受理决定人). Who did what is for the desk and those above it:
 	// to the unit that it is assigned to it is empty.

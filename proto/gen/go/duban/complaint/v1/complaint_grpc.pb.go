@@ -86,7 +86,8 @@ type ComplaintServiceClient interface {
 	// does so, or whom it is assigned to, which is the people of another unit than the
 	// desk, or the officer of a sealed case.
 	ReplyComplaint(ctx context.Context, in *ReplyComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
-	// Closes a complaint that was answered (办结).
+	// Closes a complaint that was answered (办结), or in any state a sealed one whose content
+	// the log has signed to be lost with a tail (灭失办结): nobody can hear that any more.
 	CloseComplaint(ctx context.Context, in *CloseComplaintRequest, opts ...grpc.CallOption) (*Complaint, error)
 	// Orders a problem in the ledger of the unit concerned (转整改), described by
 	// the officer without who complained. What the ledger would not take is refused at
@@ -298,7 +299,8 @@ type ComplaintServiceServer interface {
 	// does so, or whom it is assigned to, which is the people of another unit than the
 	// desk, or the officer of a sealed case.
 	ReplyComplaint(context.Context, *ReplyComplaintRequest) (*Complaint, error)
-	// Closes a complaint that was answered (办结).
+	// Closes a complaint that was answered (办结), or in any state a sealed one whose content
+	// the log has signed to be lost with a tail (灭失办结): nobody can hear that any more.
 	CloseComplaint(context.Context, *CloseComplaintRequest) (*Complaint, error)
 	// Orders a problem in the ledger of the unit concerned (转整改), described by
 	// the officer without who complained. What the ledger would not take is refused at

@@ -130,7 +130,7 @@ var File_duban_complaint_v1_reason_proto protoreflect.FileDescriptor
 
 const file_duban_complaint_v1_reason_proto_rawDesc = "" +
 	"\n" +
-	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\xd4\x1b\n" +
+	"\x1fduban/complaint/v1/reason.proto\x12\x12duban.complaint.v1\x1a\x1aduban/fault/v1/fault.proto*\xd9\x1c\n" +
 	"\x06Reason\x12\x16\n" +
 	"\x12REASON_UNSPECIFIED\x10\x00\x12\xd9\x01\n" +
 	"\x1dREASON_COMPLAINT_ILLEGAL_MOVE\x10\x01\x1a\xb5\x01\x92\xb2\x19\xb0\x01\b\x05\x12X投诉目前为“{state}”，不能执行“{move}”操作，请重新读取投诉。\x1aRThe complaint is {state}, which does not allow \"{move}\": read the complaint again.\x12\xeb\x01\n" +
@@ -144,8 +144,8 @@ const file_duban_complaint_v1_reason_proto_rawDesc = "" +
 	"\x1bREASON_COMPLAINT_NOT_SEALED\x10\t\x1ab\x92\xb2\x19^\b\x05\x12*该件不是保密件，可直接查看。\x1a.The complaint is not sealed: read it as it is.\x12\xac\x01\n" +
 	"%REASON_COMPLAINT_RECTIFICATION_EXISTS\x10\n" +
 	"\x1a\x80\x01\x92\xb2\x19|\b\x05\x126该投诉已转整改，请查看已登记的问题。\x1a@A problem has been ordered for this complaint: look at that one.\x12\xbc\x02\n" +
-	"\x1bREASON_COMPLAINT_NOT_VACANT\x10\v\x1a\x9a\x02\x92\xb2\x19\x95\x02\b\x05\x12\x84\x01只有受理人已不能继续办理的投诉才可接办；尚未受理的，只有受理单位已无人可办理的才可接办。\x1a\x89\x01A case is taken over only once who accepted it may no longer work on it; one that nobody accepted only if nobody at its desk may hear it.\x12\xe6\x02\n" +
-	" REASON_COMPLAINT_CONTENT_MISSING\x10\f\x1a\xbf\x02\x92\xb2\x19\xba\x02\b\x05\x12\x81\x01该件的加密内容缺失或已被改动，无法读取和办理；请告知系统运维人员核查数据并从备份恢复。\x1a\xb1\x01What is encrypted of this case is missing or was altered: it is neither read nor acted on until whoever runs the installation has checked the data and restored it from a backup.\x12\xfa\x01\n" +
+	"\x1bREASON_COMPLAINT_NOT_VACANT\x10\v\x1a\x9a\x02\x92\xb2\x19\x95\x02\b\x05\x12\x84\x01只有受理人已不能继续办理的投诉才可接办；尚未受理的，只有受理单位已无人可办理的才可接办。\x1a\x89\x01A case is taken over only once who accepted it may no longer work on it; one that nobody accepted only if nobody at its desk may hear it.\x12\xeb\x03\n" +
+	" REASON_COMPLAINT_CONTENT_MISSING\x10\f\x1a\xc4\x03\x92\xb2\x19\xbf\x03\b\x05\x12\xc9\x01该件的加密内容缺失或已被改动，无法读取和办理；请告知系统运维人员核查数据并从备份恢复；内容随日志尾部灭失、备份中也没有的，可直接办结。\x1a\xee\x01What is encrypted of this case is missing or was altered: it is neither read nor acted on until whoever runs the installation has checked the data and restored it from a backup. What was lost with a tail of the log may be closed as it is.\x12\xfa\x01\n" +
 	" REASON_COMPLAINT_HANDLING_DENIED\x10\r\x1a\xd3\x01\x92\xb2\x19\xce\x01\b\x02\x12]谁受理谁负责：该件由受理人办理；受理人已不能办理的，请先接办。\x1akWho accepted this complaint is responsible and acts on it alone: take it over first, if they no longer can.\x12\xa7\x03\n" +
 	"!REASON_COMPLAINT_TAKEOVER_PENDING\x10\x0e\x1a\xff\x02\x92\xb2\x19\xfa\x02\b\x05\x12\xb7\x01受理人已不能继续办理，该件待上级受理单位接办；上级无人可接办的，请在上级单位任命信访专员，或者解除受理人在受理单位的角色。\x1a\xbb\x01Who accepted this case may no longer work on it, and it waits for a desk above to take it over: if none there may, appoint an officer above or end the role of who accepted it at the desk.BLZJgithub.com/duban-project/duban/proto/gen/go/duban/complaint/v1;complaintv1b\x06proto3"
 

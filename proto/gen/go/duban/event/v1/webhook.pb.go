@@ -156,8 +156,9 @@ type Webhook_Trouble int32
 const (
 	// Nothing.
 	Webhook_TROUBLE_UNSPECIFIED Webhook_Trouble = 0
-	// 密钥无法读取: its secrets do not open under the installation's key. Rotate with
-	// an overlap of 0.
+	// 密钥或地址缺失: its secrets do not open under the installation's key, or they or its
+	// address were lost with a tail (恢复时未随日志取回). Set the url, if it is empty, and
+	// rotate with an overlap of 0.
 	Webhook_TROUBLE_SECRETS Webhook_Trouble = 1
 	// 系统内部错误: what is to be sent cannot be read. The operator's log says why.
 	Webhook_TROUBLE_INTERNAL Webhook_Trouble = 2
