@@ -2,8 +2,6 @@ package suitetest
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"net/http"
@@ -176,17 +174,15 @@ func (d *Document) Wrong(at string, value any) []string {
 	if err != nil {
 		return []string{err.Error()}
 	}
-	broken := &jsonschema.ValidationError{}
-	if err := schema.Validate(value); !errors.As(err, &broken) {
+	err = schema.Validate(value)
+	if err == nil {
 		return nil
 	}
-	var all []string
-	for _, unit := range broken.BasicOutput().Errors {
-		if unit.Error != nil {
-			all = append(all, fmt.Sprintf("%s breaks %s", unit.InstanceLocation, unit.KeywordLocation))
-		}
+	_, each, _ := strings.Cut(err.Error(), "\n- ")
+	if each == "" {
+		return []string{err.Error()}
 	}
-	return all
+	return strings.Split(each, "\n- ")
 }
 
 // closed has every object of a document have nothing but what the document names.
