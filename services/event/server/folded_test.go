@@ -97,13 +97,14 @@ func TestAPortalThatFoldsKnowsWhatItMayRead(t *testing.T) {
 	}
 }
 
-// What a portal reads of a report, a campaign and an assignment is what it folds, too, and
-// nothing of it is what nobody accepted or whom it names; it opens no file.
+// What a portal reads of a report, a campaign, an assignment, a unit and an inspection (暗访)
+// is what it folds, too, and nothing of it is what nobody accepted or whom it names; it opens no file.
 func TestAPortalReadsWhatItFolds(t *testing.T) {
 	s := newScene(t)
 	ctx, key := t.Context(), s.Machine(s.district, accessv1.Role_ROLE_PORTAL).Key
 	campaign, assignment, file := s.done()
 	_, report := s.reviewed()
+	inspection := s.concluded()
 	folded := s.folded(key)
 	c, err := s.Campaign(key).GetCampaign(ctx, &campaignv1.GetCampaignRequest{Name: campaign})
 	s.must(err)
@@ -111,12 +112,16 @@ func TestAPortalReadsWhatItFolds(t *testing.T) {
 	s.must(err)
 	r, err := s.Aggregation(key).GetReport(ctx, &aggregationv1.GetReportRequest{Name: report.GetName()})
 	s.must(err)
+	i, err := s.Rectification(key).GetInspection(ctx, &rectificationv1.GetInspectionRequest{Name: inspection.GetName()})
+	s.must(err)
+	u, err := s.Organization(key).GetUnit(ctx, &organizationv1.GetUnitRequest{Name: s.school})
+	s.must(err)
 	for _, untold := range []string{"rows", "progress"} {
 		if _, told := folded[r.GetName()].GetFields()[untold]; told || len(r.GetRows()) == 0 {
 			t.Errorf("events tell %s, or a portal reads none: %v", untold, r)
 		}
 	}
-	for _, got := range []change.Record{c, a, r} {
+	for _, got := range []change.Record{c, a, r, u, i} {
 		if diff := cmp.Diff(fields(t, got), folded[got.GetName()].AsMap()); diff != "" {
 			t.Errorf("a portal reads %s otherwise (-) than it folds (+):\n%s", got.GetName(), diff)
 		}

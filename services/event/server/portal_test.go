@@ -11,13 +11,14 @@ import (
 	rectificationv1 "github.com/duban-project/duban/proto/gen/go/duban/rectification/v1"
 )
 
-// concluded is an inspection of the district that is.
+// concluded is an inspection (暗访) of the district that is, and that went to one of the
+// two units that it was meant for.
 func (s *scene) concluded() *rectificationv1.Inspection {
 	s.T.Helper()
 	supervisor := s.Person(s.district, accessv1.Role_ROLE_SUPERVISOR)
 	inspections := s.Rectification(supervisor.Key)
 	i, err := inspections.CreateInspection(s.T.Context(), &rectificationv1.CreateInspectionRequest{Inspection: &rectificationv1.Inspection{
-		Unit: s.district, Title: "暗访", Plan: "计划", Team: []string{supervisor.Name}, Targets: []string{s.school},
+		Unit: s.district, Title: "暗访", Plan: "计划", Team: []string{supervisor.Name}, Targets: []string{s.school, s.other},
 	}})
 	s.must(err)
 	_, err = inspections.RecordInspection(s.T.Context(), &rectificationv1.RecordInspectionRequest{Name: i.GetName(), Target: s.school, Summary: "正常"})

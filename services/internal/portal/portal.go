@@ -38,7 +38,7 @@ func Public(record proto.Message) bool {
 	case *campaignv1.Assignment:
 		return r.GetState() == campaignv1.Assignment_STATE_APPROVED
 	case *rectificationv1.Inspection:
-		return r.GetState() == rectificationv1.Inspection_STATE_CONCLUDED
+		return r.GetState() == rectificationv1.Inspection_STATE_CONCLUDED && len(r.GetVisits()) > 0
 	case *rectificationv1.Ledger:
 		return r.GetAcknowledgedVersion() > 0
 	case *rectificationv1.LedgerVersion:
@@ -69,6 +69,8 @@ func Shown[M proto.Message](record M) M {
 		acknowledged(r)
 	case *rectificationv1.Problem:
 		accepted(r)
+	case *rectificationv1.Inspection:
+		visited(r)
 	case *campaignv1.Assignment:
 		for _, e := range r.GetEvidence() {
 			e.Attachment = "" // files are for those inside
@@ -101,6 +103,15 @@ func acknowledged(l *rectificationv1.Ledger) {
 	l.PendingChanges, l.ReturnReason, l.ContentDigest = false, "", ""
 	l.ProblemCount = 0 // of these some are not filed; the version says how many are in it
 	l.AcknowledgeDueDate, l.AcknowledgeDueProvisional, l.AcknowledgeDueFromDate, l.HandedInDate = "", false, "", ""
+}
+
+// visited leaves of an inspection the units that were visited, and the visits: what it was
+// meant to find, whom it did not go to and what it made of all is for those who sent it.
+func visited(i *rectificationv1.Inspection) {
+	i.Plan, i.Conclusion = "", ""
+	i.Targets = slices.DeleteFunc(i.GetTargets(), func(target string) bool {
+		return !slices.ContainsFunc(i.GetVisits(), func(v *rectificationv1.Visit) bool { return v.GetTarget() == target })
+	})
 }
 
 // accepted gives a problem the content by which it counts, and leaves out what was asked and

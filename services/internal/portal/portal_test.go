@@ -156,7 +156,8 @@ func TestWhatIsAcceptedOrPublishedIsForPortals(t *testing.T) {
 		{&campaignv1.Campaign{}, "STATE_PUBLISHED STATE_CLOSED"},
 		{&campaignv1.Assignment{}, "STATE_APPROVED"},
 		{&evaluationv1.Round{}, "STATE_PUBLISHED"},
-		{&rectificationv1.Inspection{}, "STATE_CONCLUDED"},
+		{&rectificationv1.Inspection{Visits: []*rectificationv1.Visit{{}}}, "STATE_CONCLUDED"},
+		{&rectificationv1.Inspection{}, ""}, // GET has nothing of it either
 		{&rectificationv1.LedgerVersion{}, "STATE_ACKNOWLEDGED"},
 	} {
 		m := c.record.ProtoReflect()
