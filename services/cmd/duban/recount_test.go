@@ -8,6 +8,9 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/protobuf/proto"
+
+	eventv1 "github.com/duban-project/duban/proto/gen/go/duban/event/v1"
 	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/store/bolt"
 )
@@ -114,6 +117,13 @@ func TestRecountHoldsEventsAgainstTheFeeds(t *testing.T) {
 		{"event.queues has webhooks/x behind the last event", func(tx store.Tx) error {
 			return tx.Put("event.queues", []byte("webhooks/x"), store.Number(1<<20))
 		}},
+		{"event.queues has no row of webhooks/x, without which nothing is delivered to it", func(tx store.Tx) error {
+			return hook(tx, eventv1.Webhook_STATE_ENABLED)
+		}},
+		{"event.queues has a row of webhooks/x, which is deleted", func(tx store.Tx) error {
+			return errors.Join(hook(tx, eventv1.Webhook_STATE_DELETED), tx.Put("event.queues", []byte("webhooks/x"), first))
+		}},
+		{"", func(tx store.Tx) error { return hook(tx, eventv1.Webhook_STATE_DELETED) }},
 	} {
 		if err := os.WriteFile(path, whole, 0o600); err != nil {
 			t.Fatal(err)
@@ -130,6 +140,12 @@ func TestRecountHoldsEventsAgainstTheFeeds(t *testing.T) {
 			t.Errorf("recount = %v, want …%s…", err, tt.want)
 		}
 	}
+}
+
+// hook puts a webhook in a state.
+func hook(tx store.Tx, state eventv1.Webhook_State) error {
+	b, err := proto.Marshal(&eventv1.Webhook{Name: "webhooks/x", State: state})
+	return errors.Join(err, tx.Put("duban.event.v1.Webhook", []byte("webhooks/x"), b))
 }
 
 // figure changes what is kept of a unit that is not there.

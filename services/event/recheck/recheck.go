@@ -268,8 +268,13 @@ func (c *check) webhooks() error {
 			continue // it is wrong, and said to be
 		}
 		deleted := w.GetState() == eventv1.Webhook_STATE_DELETED
-		if _, there, err := store.Seek(c.tx, queues, row.Key); err != nil || there == deleted {
-			return errors.Join(err, differs("%s does not have a row of %s as it is", queues, row.Key))
+		switch _, there, err := store.Seek(c.tx, queues, row.Key); {
+		case err != nil:
+			return err
+		case there && deleted:
+			return differs("%s has a row of %s, which is deleted", queues, row.Key)
+		case !there && !deleted:
+			return differs("%s has no row of %s, without which nothing is delivered to it", queues, row.Key)
 		}
 	}
 	return nil
