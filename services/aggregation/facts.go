@@ -79,12 +79,15 @@ var stages = map[rectificationv1.Problem_State]Metric{
 	rectificationv1.Problem_STATE_VERIFIED:   ProblemsSubmitted,
 }
 
+// sourcePrefix is what the names of sources of problems have in the contract.
+const sourcePrefix = "SOURCE_"
+
 // source names a source of problems as status asks for it.
 func source(s rectificationv1.Problem_Source) string {
 	if s == rectificationv1.Problem_SOURCE_UNSPECIFIED {
 		return ""
 	}
-	return strings.TrimPrefix(s.String(), "SOURCE_")
+	return strings.TrimPrefix(s.String(), sourcePrefix)
 }
 
 // category is the one that a problem counts in: as it was accepted (已认可), whatever the

@@ -44,19 +44,24 @@ func Moment(c *aggregationv1.Cut, now time.Time) (time.Time, error) {
 	}
 }
 
-// Sourced refuses a cut by a source of problems (问题来源) that there is not.
-func Sourced(c *aggregationv1.Cut) error {
+// SourceOf returns the source of problems (问题来源) that a cut asks for as figures have it,
+// without the enum's prefix, with which it may be given too; "" if it asks for none. One that
+// there is not is refused.
+func SourceOf(c *aggregationv1.Cut) (string, error) {
+	if c.GetSource() == "" {
+		return "", nil
+	}
 	var all []string
 	for number := range rectificationv1.Problem_Source_name {
 		if name := source(rectificationv1.Problem_Source(number)); name != "" {
 			all = append(all, name)
 		}
 	}
-	if c.GetSource() == "" || slices.Contains(all, c.GetSource()) {
-		return nil
+	if name := strings.TrimPrefix(c.GetSource(), sourcePrefix); slices.Contains(all, name) {
+		return name, nil
 	}
 	slices.Sort(all)
-	return ErrSourceUnknown.Say("sources", strings.Join(all, "、"), strings.Join(all, ", ")).At("cut.source", "没有这个问题来源", "there is no such source")
+	return "", ErrSourceUnknown.Say("sources", strings.Join(all, "、"), strings.Join(all, ", ")).At("cut.source", "没有这个问题来源", "there is no such source")
 }
 
 // FigureOf returns the figure of a metric from the values of all. A latest value

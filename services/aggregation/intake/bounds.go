@@ -6,6 +6,8 @@ import (
 	"encoding/xml"
 	"io"
 	"strconv"
+
+	"github.com/duban-project/duban/services/aggregation/reports"
 )
 
 // A workbook of a hundred kilobytes unpacks to millions of elements of a few bytes each,
@@ -57,7 +59,7 @@ func (r *tagReader) Read(b []byte) (int, error) {
 		r.since = 0
 	}
 	if r.since += n; r.since > maxTag {
-		r.err = tooLarge("bytes of a tag", strconv.Itoa(maxTag))
+		r.err = tooLongTag.than(maxTag)
 		return 0, r.err
 	}
 	return n, err
@@ -87,12 +89,46 @@ func (r *tokenReader) Token() (xml.Token, error) {
 	}
 	switch {
 	case r.levels > maxLevels:
-		r.err = tooLarge("levels", strconv.Itoa(maxLevels))
+		r.err = tooManyLevels.than(maxLevels)
 	case *r.elements > r.most:
-		r.err = tooLarge("elements", strconv.Itoa(r.most))
+		r.err = tooManyElements.than(r.most)
 	}
 	if r.err != nil {
 		return nil, r.err
 	}
 	return token, err
+}
+
+// excess is what a file may have too much of.
+type excess struct {
+	zh, en string // as it is counted
+	helps  advice
+}
+
+// advice is what helps whoever sent too much.
+type advice struct{ zh, en string }
+
+// Of lines and what grows with them there are fewer in a part of the file.
+var (
+	part    = advice{"请拆分报送", "part it"}
+	shorten = advice{"请缩短单元格的内容", "shorten what stands in the cell"}
+	drop    = advice{"请删除多余的栏", "leave columns out"}
+	anew    = advice{"请另存为新文件后报送", "save it anew as a plain table"}
+
+	tooManyLines     = excess{"行", "lines", part}
+	tooManyValues    = excess{"个数值", "values", part}
+	tooManyBytes     = excess{"字节（解压后）", "bytes", part}
+	tooManyElements  = excess{"个元素", "elements", part}
+	tooManyTexts     = excess{"个文本", "texts", part}
+	tooManyColumns   = excess{"栏", "columns", drop}
+	tooLongCell      = excess{"字节每格", "bytes in a cell", shorten}
+	tooLongTag       = excess{"字节每个标签", "bytes of a tag", anew}
+	tooManyRelations = excess{"个部件关系", "relations", anew}
+	tooManyLevels    = excess{"层嵌套", "levels", anew}
+)
+
+// than refuses a file that has more than limit, and says what helps.
+func (e excess) than(limit int) error {
+	n := strconv.Itoa(limit) + " "
+	return reports.ErrFileTooLarge.Say("limit", n+e.zh, n+e.en).At("content", e.helps.zh, e.helps.en)
 }

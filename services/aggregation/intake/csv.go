@@ -64,12 +64,12 @@ func lineOf(err error) int {
 // bounded refuses lines with too much in them, or what is no text.
 func bounded(cells []string) error {
 	if len(cells) > MaxColumns {
-		return tooLarge("columns", strconv.Itoa(MaxColumns))
+		return tooManyColumns.than(MaxColumns)
 	}
 	for _, cell := range cells {
 		switch {
 		case len(cell) > MaxCell:
-			return tooLarge("bytes in a cell", strconv.Itoa(MaxCell))
+			return tooLongCell.than(MaxCell)
 		case !utf8.ValidString(cell) || bytes.ContainsAny([]byte(cell), "\x00\ufffd"):
 			return errFile("编码有误", "its encoding is wrong")
 		}

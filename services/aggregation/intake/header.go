@@ -119,21 +119,3 @@ func named(name string, form *aggregationv1.ReportForm) (column, bool) {
 }
 
 func errHeader(zh, en string) error { return reports.ErrColumnInvalid.At("content", zh, en) }
-
-// tooLarge refuses a file that has more of something than limit, and says what helps: of lines and
-// what grows with them there are fewer in a part of the file.
-func tooLarge(what, limit string) error {
-	zh, en := "请拆分报送", "part it"
-	switch what {
-	case "bytes in a cell":
-		zh, en = "请缩短单元格的内容", "shorten what stands in the cell"
-	case "columns":
-		zh, en = "请删除多余的栏", "leave columns out"
-	case "relations", "levels", "bytes of a tag":
-		zh, en = "请另存为新文件后报送", "save it anew as a plain table"
-	}
-	return reports.ErrFileTooLarge.Say("limit", limit+map[string]string{
-		"lines": " 行", "values": " 个数值", "columns": " 栏", "bytes in a cell": " 字节每格", "bytes": " 字节（解压后）",
-		"elements": " 个元素", "texts": " 个文本", "relations": " 个部件关系", "levels": " 层嵌套", "bytes of a tag": " 字节每个标签",
-	}[what], limit+" "+what).At("content", zh, en)
-}

@@ -13,7 +13,6 @@ import (
 	"bytes"
 	"context"
 	"iter"
-	"strconv"
 	"strings"
 
 	aggregationv1 "github.com/duban-project/duban/proto/gen/go/duban/aggregation/v1"
@@ -85,10 +84,10 @@ func read(lines iter.Seq2[line, error], form *aggregationv1.ReportForm) (list []
 			continue
 		}
 		if n++; n > MaxLines {
-			return nil, nil, tooLarge("lines", strconv.Itoa(MaxLines))
+			return nil, nil, tooManyLines.than(MaxLines)
 		}
 		if list = append(list, head.read(l)...); len(list) > reports.MaxRows {
-			return nil, nil, tooLarge("values", strconv.Itoa(reports.MaxRows))
+			return nil, nil, tooManyValues.than(reports.MaxRows)
 		}
 	}
 	if head == nil {

@@ -492,23 +492,31 @@ func TestFilesThatAreNotTaken(t *testing.T) {
 	}
 }
 
-// TestAFileThatIsTooLargeSaysWhatHelps: to part it does nothing for a cell or for columns.
+// TestAFileThatIsTooLargeSaysWhatHelps: to part it does nothing for a cell, for columns, or for
+// how a workbook is built.
 func TestAFileThatIsTooLargeSaysWhatHelps(t *testing.T) {
-	for content, want := range map[string][2]string{
-		"单位,found\n" + strings.Repeat("a", intake.MaxCell+1) + ",1\n": {
-			"文件超过上限（1024 字节每格）。（请缩短单元格的内容）", "The file exceeds the limit (1024 bytes in a cell). (shorten what stands in the cell)",
-		},
-		strings.Repeat(",", intake.MaxColumns+1): {"文件超过上限（64 栏）。（请删除多余的栏）", "The file exceeds the limit (64 columns). (leave columns out)"},
-		"单位,found\n" + strings.Repeat("a,1\n", intake.MaxLines+1): {
-			"文件超过上限（100000 行）。（请拆分报送）", "The file exceeds the limit (100000 lines). (part it)",
-		},
+	for _, c := range []struct {
+		format  aggregationv1.UploadReportRequest_Format
+		content string
+		zh, en  string
+	}{
+		{csv, "单位,found\n" + strings.Repeat("a", intake.MaxCell+1) + ",1\n", "1024 字节每格）。（请缩短单元格的内容）", "1024 bytes in a cell). (shorten what stands in the cell)"},
+		{csv, strings.Repeat(",", intake.MaxColumns+1), "64 栏）。（请删除多余的栏）", "64 columns). (leave columns out)"},
+		{csv, "单位,found\n" + strings.Repeat("a,1\n", intake.MaxLines+1), "100000 行）。（请拆分报送）", "100000 lines). (part it)"},
+		{xlsx, string(bomb(t, 65<<20)), "67108864 字节（解压后））。（请拆分报送）", "67108864 bytes). (part it)"},
+		{xlsx, string(dense(t, "xl/sharedStrings.xml", "<sst>", "<si/>", "</sst>")), "500000 个文本）。（请拆分报送）", "500000 texts). (part it)"},
+		{xlsx, string(dense(t, "xl/worksheets/sheet1.xml", "<worksheet>", "<x/>", "</worksheet>")), "3000000 个元素）。（请拆分报送）", "3000000 elements). (part it)"},
+		{xlsx, string(dense(t, "xl/worksheets/sheet1.xml", "<worksheet>", "<x>", "")), "100 层嵌套）。（请另存为新文件后报送）", "100 levels). (save it anew as a plain table)"},
+		{xlsx, string(dense(t, "xl/worksheets/sheet1.xml", "<worksheet ", `a="" `, "/>")), "262144 字节每个标签）。（请另存为新文件后报送）", "262144 bytes of a tag). (save it anew as a plain table)"},
+		{xlsx, string(dense(t, "xl/_rels/workbook.xml.rels", "<Relationships>", `<Relationship Id="%d" Type="t"/>`, "</Relationships>")), "1000 个部件关系）。（请另存为新文件后报送）", "1000 relations). (save it anew as a plain table)"},
 	} {
-		_, _, err := readFile(csv, []byte(content), ledger(t))
+		_, _, err := readFile(c.format, []byte(c.content), ledger(t))
 		f := fault.As(err)
 		if f == nil {
-			t.Fatalf("it is read: %v", err)
+			t.Fatalf("%s: it is read: %v", c.en, err)
 		}
 		zh, en := f.Whole()
+		want := [2]string{"文件超过上限（" + c.zh, "The file exceeds the limit (" + c.en}
 		if diff := cmp.Diff(want, [2]string{zh, en}); diff != "" {
 			t.Error(diff)
 		}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"io"
 	"path"
-	"strconv"
 	"strings"
 )
 
@@ -80,7 +79,7 @@ func unpackable(z *zip.Reader) error {
 	sum := uint64(0)
 	for _, f := range z.File {
 		if sum += f.UncompressedSize64; sum > maxUnpacked || f.UncompressedSize64 > maxUnpacked {
-			return tooLarge("bytes", strconv.Itoa(maxUnpacked))
+			return tooManyBytes.than(maxUnpacked)
 		}
 	}
 	if len(z.File) > maxParts {
@@ -96,7 +95,7 @@ func (b *book) relations(ctx context.Context, part string) (map[string]string, e
 	folder, file := path.Split(part)
 	err := b.each(ctx, folder+"_rels/"+file+".rels", "Relationship", func(_ *xml.Decoder, e xml.StartElement) error {
 		if len(all) > 2*maxRelations {
-			return tooLarge("relations", strconv.Itoa(maxRelations))
+			return tooManyRelations.than(maxRelations)
 		}
 		target, kind := attribute(e, "Target"), attribute(e, "Type")
 		if !strings.HasPrefix(target, "/") {
@@ -151,7 +150,7 @@ func (b *book) readTexts(ctx context.Context) error {
 	}
 	return b.each(ctx, b.shared, "si", func(d *xml.Decoder, e xml.StartElement) error {
 		if len(b.texts) == maxTexts {
-			return tooLarge("texts", strconv.Itoa(maxTexts))
+			return tooManyTexts.than(maxTexts)
 		}
 		var t textXML
 		if err := d.DecodeElement(&t, &e); err != nil {

@@ -95,7 +95,7 @@ func (s *sheetReader) row(d *xml.Decoder, e xml.StartElement) (l line, err error
 		return l, s.damaged()
 	}
 	if s.last = l.number; l.number > maxBlank {
-		return l, tooLarge("lines", strconv.Itoa(MaxLines))
+		return l, tooManyLines.than(MaxLines)
 	}
 	for column := 0; ; {
 		token, err := d.Token()
@@ -168,7 +168,7 @@ func (s *sheetReader) cell(l *line, i int, c *cellXML) error {
 	case text == "":
 		return nil
 	case i >= MaxColumns:
-		return tooLarge("columns", strconv.Itoa(MaxColumns))
+		return tooManyColumns.than(MaxColumns)
 	}
 	for len(l.cells) <= i {
 		l.cells = append(l.cells, "")

@@ -13,12 +13,11 @@ import (
 	"github.com/duban-project/duban/services/aggregation/reports"
 )
 
-// knows refuses a cut that names what there is not, where zeros would say that
-// nothing happened. Campaigns that are not the unit's business are as if they were
-// not there, unless something of the unit counts in them.
+// knows refuses a cut by a campaign or category that there is not, where zeros would say that nothing happened.
+// Campaigns that are not the unit's business are as if they were not there, unless something of it counts in them.
 func (v *view) knows(cut *aggregationv1.Cut) error {
-	if err := aggregation.Sourced(cut); err != nil || cut.GetCampaign() == "" {
-		return err
+	if cut.GetCampaign() == "" {
+		return nil
 	}
 	joined, err := v.joined(cut.GetCampaign())
 	if err != nil {

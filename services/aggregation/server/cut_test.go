@@ -36,7 +36,10 @@ func TestCutsNameWhatThereIs(t *testing.T) {
 	}{
 		"a source":           {s.district, &aggregationv1.Cut{Source: "SELF_CHECK"}, nil, ""},
 		"no source":          {s.district, &aggregationv1.Cut{Source: "BOGUS"}, aggregation.ErrSourceUnknown, "cut.source"},
-		"a source's enum":    {s.district, &aggregationv1.Cut{Source: "SOURCE_SELF_CHECK"}, aggregation.ErrSourceUnknown, "cut.source"},
+		"a source's enum":    {s.district, &aggregationv1.Cut{Source: "SOURCE_SELF_CHECK"}, nil, ""},
+		"an enum's prefix":   {s.district, &aggregationv1.Cut{Source: "SOURCE_"}, aggregation.ErrSourceUnknown, "cut.source"},
+		"a prefix twice":     {s.district, &aggregationv1.Cut{Source: "SOURCE_SOURCE_SELF_CHECK"}, aggregation.ErrSourceUnknown, "cut.source"},
+		"an enum's zero":     {s.district, &aggregationv1.Cut{Source: "SOURCE_UNSPECIFIED"}, aggregation.ErrSourceUnknown, "cut.source"},
 		"a campaign above":   {s.school, &aggregationv1.Cut{Campaign: open}, nil, ""},
 		"a campaign beneath": {s.Root, &aggregationv1.Cut{Campaign: foreign}, nil, ""},
 		"any category":       {s.school, &aggregationv1.Cut{Campaign: open, Category: "Z"}, nil, ""},

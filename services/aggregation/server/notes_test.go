@@ -49,7 +49,7 @@ func TestAFileSaysWhatItsFiguresRestOn(t *testing.T) {
 	campaign := s.published("known", s.Root, "A")
 	s.SetTime(time.Date(2027, 1, 4, 1, 0, 0, 0, time.UTC))
 	s.settled()
-	cut := &aggregationv1.Cut{Campaign: campaign, Category: "A", Source: "SELF_CHECK", StartDate: "2026-01-01", EndDate: "2026-12-31", TreeAsOf: aggregationv1.Tree_TREE_NOW}
+	cut := &aggregationv1.Cut{Campaign: campaign, Category: "A", Source: "SOURCE_SELF_CHECK", StartDate: "2026-01-01", EndDate: "2026-12-31", TreeAsOf: aggregationv1.Tree_TREE_NOW}
 	status := s.status(s.eye.Key, s.district, cut)
 	want := map[string]string{
 		"单位 (unit)": s.district, "起始日期 (start_date)": "2026-01-01", "截止日期 (end_date)": "2026-12-31",

@@ -95,7 +95,9 @@ func TestWhatServicesWriteIsCounted(t *testing.T) {
 	wantFigure(t, s.status(s.reviewer.Key, s.school, nil).GetFigures(), "problems_found", 1)
 	wantFigure(t, s.status(s.reviewer.Key, s.Root, &aggregationv1.Cut{IncludeUnaccepted: true}).GetFigures(), "problems_open", 2)
 	wantFigure(t, s.status(s.head.Key, s.school, nil).GetFigures(), "problems_found", 2)
-	wantFigure(t, s.status(s.reviewer.Key, s.Root, &aggregationv1.Cut{Source: "SUPERIOR"}).GetFigures(), "problems_found", 1)
+	for _, source := range []string{"SUPERIOR", "SOURCE_SUPERIOR"} {
+		wantFigure(t, s.status(s.reviewer.Key, s.Root, &aggregationv1.Cut{Source: source}).GetFigures(), "problems_found", 1)
+	}
 
 	s.SetTime(suitetest.Start.AddDate(0, 1, 0))
 	if _, err := s.Organization(s.SystemAdmin).MoveUnit(t.Context(), &organizationv1.MoveUnitRequest{Name: s.school, Parent: next}); err != nil {

@@ -97,8 +97,12 @@ func (s *Service) open(tx *change.Tx, unit string, cut *aggregationv1.Cut) (*vie
 	if err != nil {
 		return nil, err
 	}
+	source, err := aggregation.SourceOf(cut)
+	if err != nil {
+		return nil, err
+	}
 	v.query = figures.Query{
-		Unit: unit, Campaign: cut.GetCampaign(), Category: cut.GetCategory(), Source: cut.GetSource(),
+		Unit: unit, Campaign: cut.GetCampaign(), Category: cut.GetCategory(), Source: source,
 		Start: start, End: end, Today: today, Beneath: cut.GetIncludeUnaccepted() && v.inside(unit),
 	}
 	v.query.Own = v.query.Beneath || holdsOn(tx, unit)

@@ -1060,8 +1060,8 @@ type Cut struct {
 	// A category's code; only together with its campaign.
 	Category string `protobuf:"bytes,2,opt,name=category,proto3" json:"category,omitempty"`
 	// The source of problems (问题来源): SELF_CHECK, INSPECTION, COMPLAINT,
-	// EVALUATION, AUDIT, LETTER, OUTREACH or SUPERIOR; only figures of problems
-	// have one.
+	// EVALUATION, AUDIT, LETTER, OUTREACH or SUPERIOR, with or without SOURCE_
+	// before it; only figures of problems have one.
 	Source string `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
 	// The first day of what came (流量), YYYY-MM-DD; empty: from the beginning. Ratios (比率) go
 	// by the end alone: both parts are of all that came until then, for what is closed in
