@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ import (
 type seat struct {
 	*suitetest.Suite
 	id     string
+	now    func() time.Time // real time; nil: the machine's
 	set    func(*suite.Config)
 	clerk  suitetest.Person
 	viewer suitetest.Person
@@ -43,7 +45,33 @@ type seat struct {
 // open starts the installation whose root has that id, under another's or alone.
 func open(t *testing.T, id string, kind organizationv1.Unit_Kind, above *seat) *seat {
 	t.Helper()
-	o := &seat{id: id, filed: map[string]int64{}}
+	return openOn(t, id, kind, above, nil)
+}
+
+// wound is a clock that a test moves. Else it moves by how often it is looked at, for no two
+// greetings are of one moment.
+type wound struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (w *wound) now() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = w.at.Add(time.Microsecond)
+	return w.at
+}
+
+func (w *wound) step(by time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.at = w.at.Add(by)
+}
+
+// openOn is open on a real time that the test hands in.
+func openOn(t *testing.T, id string, kind organizationv1.Unit_Kind, above *seat, now func() time.Time) *seat {
+	t.Helper()
+	o := &seat{id: id, now: now, filed: map[string]int64{}}
 	folder := t.TempDir()
 	at := must(fleet.Vacant(id))[id] // to which restart comes back
 	o.set = func(c *suite.Config) { c.Installation, c.GRPC = "edu.example/"+id, at }
@@ -56,7 +84,7 @@ func open(t *testing.T, id string, kind organizationv1.Unit_Kind, above *seat) *
 		must(federationv1.NewFederationServiceClient(above.As(above.SecurityAdmin)).
 			CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: in}))
 	}
-	o.Suite = suitetest.RunAs(t, folder, o.set)
+	o.Suite = suitetest.RunOn(t, folder, o.now, o.set)
 	o.InitializeAs(id, kind)
 	o.clerk = o.Person(o.Root, accessv1.Role_ROLE_CLERK)
 	o.Person(o.Root, accessv1.Role_ROLE_COMPLAINT_OFFICER)
@@ -77,7 +105,7 @@ func (o *seat) config() suite.Config { return o.in(o.Folder) }
 func (o *seat) restart() {
 	o.Stop()
 	keys := []string{o.SystemAdmin, o.SecurityAdmin, o.Auditor, o.Root}
-	o.Suite = suitetest.RunAs(o.T, o.Folder, o.set)
+	o.Suite = suitetest.RunOn(o.T, o.Folder, o.now, o.set)
 	o.SystemAdmin, o.SecurityAdmin, o.Auditor, o.Root = keys[0], keys[1], keys[2], keys[3]
 }
 

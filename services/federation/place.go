@@ -72,9 +72,19 @@ func RefuseGreeting(m *federationv1.Mirror, code federationv1.Code, claims strin
 	at := timestamppb.New(now)
 	for _, g := range m.GetRefusedGreetings() {
 		if g.GetCode() == code {
-			g.Origin, g.LastTime, g.Count = claims, at, g.GetCount()+1
+			g.Origin, g.LastTime, g.Count, g.EnrolmentTime = claims, at, g.GetCount()+1, nil
 			return
 		}
 	}
 	m.RefusedGreetings = append(m.RefusedGreetings, &federationv1.RefusedGreeting{Code: code, Origin: claims, FirstTime: at, LastTime: at, Count: 1})
+}
+
+// EnrolGreeting notes on the mirror of an installation's voice that its enrolment was changed at a
+// moment: whoever was refused before came before that. What came stays, for it may have been a thief.
+func EnrolGreeting(m *federationv1.Mirror, now time.Time) {
+	for _, g := range m.GetRefusedGreetings() {
+		if g.GetEnrolmentTime() == nil {
+			g.EnrolmentTime = timestamppb.New(now)
+		}
+	}
 }

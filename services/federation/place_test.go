@@ -2,6 +2,7 @@ package federation_test
 
 import (
 	"testing"
+	"time"
 
 	federationv1 "github.com/duban-project/duban/proto/gen/go/duban/federation/v1"
 	"github.com/duban-project/duban/services/federation"
@@ -42,5 +43,26 @@ func TestPlace(t *testing.T) {
 		if got, err := federation.Place(mine, root, c.unit, c.parent, owner); got != c.want || err != nil {
 			t.Errorf("%s: %v, %v, want %v", c.what, got, err, c.want)
 		}
+	}
+}
+
+// TestARefusalThatComesAgainIsOpenAgain, and one that does not keeps when its enrolment was first changed.
+func TestARefusalThatComesAgainIsOpenAgain(t *testing.T) {
+	const revoked, forged = federationv1.Code_CODE_REVOKED, federationv1.Code_CODE_BAD_SIGNATURE
+	m, at := &federationv1.Mirror{}, time.Unix(2e9, 0)
+	for hour, do := range []func(time.Time){
+		func(at time.Time) { federation.RefuseGreeting(m, revoked, "", at) },
+		func(at time.Time) { federation.RefuseGreeting(m, forged, "", at) },
+		func(at time.Time) { federation.EnrolGreeting(m, at) },
+		func(at time.Time) { federation.EnrolGreeting(m, at) },
+		func(at time.Time) { federation.RefuseGreeting(m, revoked, "", at) },
+	} {
+		do(at.Add(time.Duration(hour) * time.Hour))
+	}
+	if g := m.GetRefusedGreetings()[0]; g.GetEnrolmentTime() != nil || g.GetCount() != 2 || !g.GetFirstTime().AsTime().Equal(at) {
+		t.Errorf("what came again is %v", g)
+	}
+	if g := m.GetRefusedGreetings()[1]; !g.GetEnrolmentTime().AsTime().Equal(at.Add(2 * time.Hour)) {
+		t.Errorf("what did not is %v", g)
 	}
 }

@@ -26,6 +26,25 @@ func Feed(m *federationv1.Mirror) string { return strings.TrimPrefix(m.GetFeed()
 // In is the prefix under which the store has the mirror of a log in its era.
 func In(o federation.Origin) string { return fmt.Sprintf(Prefix+"%s/%d/", o.Feed(), o.Era) }
 
+// Of is the row of a log in an era: what stayed of that, or else the row of its newest.
+func Of(tx store.Tx, o federation.Origin) (*federationv1.Mirror, error) {
+	if m, stayed, err := Table.Seek(tx, o.Past()); stayed || err != nil {
+		return m, err
+	}
+	return Table.Get(tx, o.Feed())
+}
+
+// Voice has note change the row of the mirror by which an installation shows who it is; there is none
+// as long as nothing is to be heard of it.
+func Voice(tx store.Tx, installation string, note func(*federationv1.Mirror)) error {
+	m, there, err := Table.Seek(tx, strings.TrimPrefix(installation, "installations/")+"."+federation.Service)
+	if err != nil || !there {
+		return err
+	}
+	note(m)
+	return Table.Put(tx, m)
+}
+
 // Save keeps the row of a mirror. Beside that of a new era stays what federation.Ended leaves of the
 // one before.
 func Save(tx store.Tx, m *federationv1.Mirror) error {

@@ -57,6 +57,20 @@ func (s *Service) await(tx *change.Tx, in installation) error {
 	return nil
 }
 
+// renew takes what was enrolled later of an installation: its logs may be no other's, they are
+// listened for, and its enrolment is another now.
+func (s *Service) renew(tx *change.Tx, in installation) error {
+	if err := federation.Unclaimed(s.installations.Scan(tx, "", ""), in); err != nil {
+		return err
+	}
+	return cmp.Or(s.await(tx, in), s.changed(tx, in))
+}
+
+// changed notes where greetings of an installation were refused that its enrolment is another now.
+func (s *Service) changed(tx *change.Tx, in installation) error {
+	return rows.Voice(tx, in.GetName(), func(m *federationv1.Mirror) { federation.EnrolGreeting(m, s.book.Clock()) })
+}
+
 // free says whether neither the installation's name nor its unit is taken.
 func (s *Service) free(tx *change.Tx, in installation) error {
 	switch _, err := s.installations.Find(tx, in.GetName()); {
@@ -129,7 +143,7 @@ func (s *Service) ExtendInstallation(ctx context.Context, req *federationv1.Exte
 		if err != nil {
 			return nil, err
 		}
-		return in, cmp.Or(federation.Unclaimed(s.installations.Scan(tx, "", ""), in), s.await(tx, in))
+		return in, s.renew(tx, in)
 	})
 }
 
@@ -142,8 +156,12 @@ func (s *Service) SuspendInstallation(ctx context.Context, req *federationv1.Sus
 
 // ResumeInstallation implements the RPC.
 func (s *Service) ResumeInstallation(ctx context.Context, req *federationv1.ResumeInstallationRequest) (installation, error) {
-	return s.installations.Change(ctx, req, func(_ *change.Tx, in installation) (installation, error) {
-		return federation.Moved(in, federation.Resuming, "")
+	return s.installations.Change(ctx, req, func(tx *change.Tx, in installation) (installation, error) {
+		in, err := federation.Moved(in, federation.Resuming, "")
+		if err != nil {
+			return nil, err
+		}
+		return in, s.changed(tx, in)
 	})
 }
 
@@ -177,9 +195,6 @@ func (s *Service) ReenrolInstallation(ctx context.Context, req *federationv1.Ree
 		if err != nil {
 			return nil, err
 		}
-		if err := federation.Unclaimed(s.installations.Scan(tx, "", ""), in); err != nil {
-			return nil, err
-		}
-		return in, cmp.Or(s.unbound(tx, in), s.await(tx, in))
+		return in, cmp.Or(s.renew(tx, in), s.unbound(tx, in))
 	})
 }

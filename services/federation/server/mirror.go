@@ -126,7 +126,7 @@ func (s *Service) hold(tx store.Tx, e enrolment, log string) (*held, error) {
 	if h.was, err = s.before(tx, e, log); err != nil {
 		return nil, err
 	}
-	h.row, err = rows.Table.Get(tx, m.origin.Feed())
+	h.row, err = rows.Of(tx, m.origin)
 	switch origin := federation.OriginOf(log); {
 	case errors.Is(err, store.ErrNotFound):
 		h.row = e.mirror(origin)

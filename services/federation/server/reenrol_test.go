@@ -3,6 +3,8 @@ package server_test
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +16,9 @@ import (
 	feedv1 "github.com/duban-project/duban/proto/gen/go/duban/feed/v1"
 	organizationv1 "github.com/duban-project/duban/proto/gen/go/duban/organization/v1"
 	"github.com/duban-project/duban/services/federation"
+	"github.com/duban-project/duban/services/federation/rows"
 	"github.com/duban-project/duban/services/federation/server"
+	"github.com/duban-project/duban/services/internal/store"
 	"github.com/duban-project/duban/services/internal/suite"
 )
 
@@ -176,6 +180,7 @@ func TestAForkIsOfTheKeyThatWasRevoked(t *testing.T) {
 	}
 	stop()
 	staysFrozen(t, upper, was.GetOrigin())
+	toldOfItsEra(t, upper, mirror)
 	if name, found := rechecked(t, upper); name != "" {
 		t.Errorf("%s is wrong: %+v", name, found.First)
 	}
@@ -217,6 +222,33 @@ func staysFrozen(t *testing.T, upper *node, origin string) {
 	names, err := upper.service.Names(t.Context())
 	if err != nil || len(names) != len(roles) {
 		t.Errorf("%v is relayed, %v", names, err)
+	}
+}
+
+// toldOfItsEra: which entries are backdated in an era that stays listed is read from what stayed of it,
+// and of the newest from its own row.
+func toldOfItsEra(t *testing.T, upper *node, feed string) {
+	t.Helper()
+	upper.must(upper.engines["federation"].Update(t.Context(), func(tx store.Tx) error {
+		for key, seqs := range map[string][]uint64{feed + ".1": {1}, feed: {2}} {
+			m, err := rows.Table.Get(tx, key)
+			if err != nil {
+				return err
+			}
+			m.BackdatedCount, m.BackdatedSeqs = 1, seqs
+			if err := rows.Table.Put(tx, m); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	for service, want := range map[string]uint64{"rectification.1": 1, "rectification": 2} {
+		for seq := range uint64(4) {
+			b, err := upper.up().GetBracket(t.Context(), &federationv1.GetBracketRequest{Name: "installations/510100/mirrors/" + service, Seq: seq})
+			if err != nil || b.GetBackdated() != (seq == want) {
+				t.Errorf("the bracket of the entry %d of %s is %v, %v; backdated is the entry %d", seq, service, b, err, want)
+			}
+		}
 	}
 }
 
@@ -383,4 +415,79 @@ func TestWhoClaimsALaterEraIsTakenDown(t *testing.T) {
 	if name, found := rechecked(t, upper); name != "" {
 		t.Errorf("%s is wrong: %+v", name, found.First)
 	}
+}
+
+// TestARefusedGreetingSaysWhatWasDoneSince: whoever extends, resumes or enrols again an installation
+// whose greetings were refused dates what is noted of them, and takes none of it away. What comes once
+// more is open again; to suspend or to revoke puts nothing right, nor does what is only tried.
+func TestARefusedGreetingSaysWhatWasDoneSince(t *testing.T) {
+	province := start(t, "510000", nil)
+	province.InitializeAs("root", organizationv1.Unit_KIND_PROVINCE)
+	province.Unit("510100", province.Root, organizationv1.Unit_KIND_CITY)
+	lower, thief, client := newNode(t, "510100"), newNode(t, "510100"), province.federation(province.SecurityAdmin)
+	in, err := client.CreateInstallation(t.Context(), &federationv1.CreateInstallationRequest{Installation: enrolment(t, lower)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := in.GetName()
+	done := func(_ *federationv1.Installation, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused := func(by *node, to string, want federationv1.Code) {
+		t.Helper()
+		said := by.stated(by)
+		said.To = to
+		stream, err := client.Replicate(t.Context())
+		if err == nil {
+			err = stream.Send(hello(by.greets(t, said)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m, err := stream.Recv(); err != nil || m.GetReject().GetCode() != want {
+			t.Fatalf("it is answered %v, %v, want %v", m, err, want)
+		}
+	}
+	noted := func(want map[federationv1.Code]bool) {
+		t.Helper()
+		list, err := province.federation(province.Auditor).ListMirrors(t.Context(), &federationv1.ListMirrorsRequest{Parent: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := list.GetMirrors()[slices.IndexFunc(list.GetMirrors(), func(m *federationv1.Mirror) bool { return m.GetName() == name+"/mirrors/federation" })]
+		got := map[federationv1.Code]bool{}
+		for _, g := range m.GetRefusedGreetings() {
+			got[g.GetCode()] = g.GetEnrolmentTime() != nil && !g.GetEnrolmentTime().AsTime().Before(g.GetLastTime().AsTime())
+		}
+		if !maps.Equal(got, want) {
+			t.Errorf("noted is whether its enrolment was changed since: %v, want %v; of %v", got, want, m.GetRefusedGreetings())
+		}
+	}
+	const forged, unknown, revoked = federationv1.Code_CODE_BAD_SIGNATURE, federationv1.Code_CODE_UNKNOWN_LOG, federationv1.Code_CODE_REVOKED
+	here, _, _ := strings.Cut(province.identity(t).Cosigner, "+")
+	refused(lower, "edu.example/elsewhere/mirror", forged)
+	done(client.SuspendInstallation(t.Context(), &federationv1.SuspendInstallationRequest{Name: name, Reason: "核查"}))
+	done(client.ResumeInstallation(t.Context(), &federationv1.ResumeInstallationRequest{Name: name, ValidateOnly: true}))
+	noted(map[federationv1.Code]bool{forged: false})
+	done(client.ResumeInstallation(t.Context(), &federationv1.ResumeInstallationRequest{Name: name}))
+	noted(map[federationv1.Code]bool{forged: true})
+
+	thief.close()
+	thief.era = 7
+	thief.open()
+	refused(thief, here, unknown)
+	noted(map[federationv1.Code]bool{forged: true, unknown: false})
+	lower.renews()
+	done(client.ExtendInstallation(t.Context(), &federationv1.ExtendInstallationRequest{Name: name, Logs: enrolment(t, lower).GetLogs()}))
+	noted(map[federationv1.Code]bool{forged: true, unknown: true})
+
+	done(client.RevokeInstallation(t.Context(), &federationv1.RevokeInstallationRequest{Name: name, Reason: "密钥失窃"}))
+	refused(lower, here, revoked)
+	noted(map[federationv1.Code]bool{forged: true, unknown: true, revoked: false})
+	lower.renews()
+	done(client.ReenrolInstallation(t.Context(), &federationv1.ReenrolInstallationRequest{Name: name, Logs: enrolment(t, lower).GetLogs(), Reason: "核对"}))
+	noted(map[federationv1.Code]bool{forged: true, unknown: true, revoked: true})
 }

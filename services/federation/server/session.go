@@ -107,17 +107,8 @@ func (s *Service) believe(ctx context.Context, hello *federationv1.Hello) (*sess
 // note lets the mirror of an installation's voice say that a greeting was refused. Who greets is
 // answered the same without it.
 func (s *Service) note(ctx context.Context, name string, r *refusal, now time.Time) {
-	feed := strings.TrimPrefix(name, "installations/") + "." + federation.Service
 	err := s.book.Store.Update(ctx, func(tx store.Tx) error {
-		m, err := rows.Table.Get(tx, feed)
-		if errors.Is(err, store.ErrNotFound) { // nothing was ever heard of it
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		federation.RefuseGreeting(m, r.code, r.origin, now)
-		return rows.Table.Put(tx, m)
+		return rows.Voice(tx, name, func(m *federationv1.Mirror) { federation.RefuseGreeting(m, r.code, r.origin, now) })
 	})
 	if err != nil {
 		slog.WarnContext(ctx, "that a greeting was refused cannot be noted", "installation", name, "error", err)

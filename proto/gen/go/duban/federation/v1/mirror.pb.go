@@ -375,7 +375,10 @@ type RefusedGreeting struct {
 	// When it came last.
 	LastTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=last_time,json=lastTime,proto3" json:"last_time,omitempty"`
 	// How often, where all that come within a minute are one.
-	Count         uint64 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	Count uint64 `protobuf:"varint,5,opt,name=count,proto3" json:"count,omitempty"`
+	// 此后变更登记时间: when, since it came last, its enrolment was first changed (:extend, :reenrol,
+	// :resume); absent: it was not, and whether this is put right is open.
+	EnrolmentTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=enrolment_time,json=enrolmentTime,proto3" json:"enrolment_time,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -443,6 +446,13 @@ func (x *RefusedGreeting) GetCount() uint64 {
 		return x.Count
 	}
 	return 0
+}
+
+func (x *RefusedGreeting) GetEnrolmentTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.EnrolmentTime
+	}
+	return nil
 }
 
 // A unit that a lower installation claims and does not get. The first refusal is
@@ -1127,14 +1137,15 @@ const file_duban_federation_v1_mirror_proto_rawDesc = "" +
 	"\fSTATE_SILENT\x10\x02\x12\x10\n" +
 	"\fSTATE_BEHIND\x10\x03\x12\x10\n" +
 	"\fSTATE_FROZEN\x10\x04\x12\x11\n" +
-	"\rSTATE_REVOKED\x10\x05\"\xe2\x01\n" +
+	"\rSTATE_REVOKED\x10\x05\"\xa5\x02\n" +
 	"\x0fRefusedGreeting\x12-\n" +
 	"\x04code\x18\x01 \x01(\x0e2\x19.duban.federation.v1.CodeR\x04code\x12\x16\n" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x129\n" +
 	"\n" +
 	"first_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\tfirstTime\x127\n" +
 	"\tlast_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\blastTime\x12\x14\n" +
-	"\x05count\x18\x05 \x01(\x04R\x05count\"\x80\x02\n" +
+	"\x05count\x18\x05 \x01(\x04R\x05count\x12A\n" +
+	"\x0eenrolment_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\renrolmentTime\"\x80\x02\n" +
 	"\vRefusedUnit\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12?\n" +
@@ -1238,24 +1249,25 @@ var file_duban_federation_v1_mirror_proto_depIdxs = []int32{
 	14, // 7: duban.federation.v1.RefusedGreeting.code:type_name -> duban.federation.v1.Code
 	12, // 8: duban.federation.v1.RefusedGreeting.first_time:type_name -> google.protobuf.Timestamp
 	12, // 9: duban.federation.v1.RefusedGreeting.last_time:type_name -> google.protobuf.Timestamp
-	1,  // 10: duban.federation.v1.RefusedUnit.reason:type_name -> duban.federation.v1.RefusedUnit.Reason
-	15, // 11: duban.federation.v1.RemoteUnit.unit:type_name -> duban.organization.v1.Unit
-	12, // 12: duban.federation.v1.RemoteUnit.effective_time:type_name -> google.protobuf.Timestamp
-	12, // 13: duban.federation.v1.RemoteUnit.create_time:type_name -> google.protobuf.Timestamp
-	12, // 14: duban.federation.v1.RemoteUnit.update_time:type_name -> google.protobuf.Timestamp
-	12, // 15: duban.federation.v1.Cosignature.create_time:type_name -> google.protobuf.Timestamp
-	12, // 16: duban.federation.v1.Cosignature.update_time:type_name -> google.protobuf.Timestamp
-	2,  // 17: duban.federation.v1.ListMirrorsResponse.mirrors:type_name -> duban.federation.v1.Mirror
-	12, // 18: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
-	12, // 19: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
-	12, // 20: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
-	12, // 21: duban.federation.v1.Bracket.effective_time:type_name -> google.protobuf.Timestamp
-	12, // 22: duban.federation.v1.Bracket.record_time:type_name -> google.protobuf.Timestamp
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	12, // 10: duban.federation.v1.RefusedGreeting.enrolment_time:type_name -> google.protobuf.Timestamp
+	1,  // 11: duban.federation.v1.RefusedUnit.reason:type_name -> duban.federation.v1.RefusedUnit.Reason
+	15, // 12: duban.federation.v1.RemoteUnit.unit:type_name -> duban.organization.v1.Unit
+	12, // 13: duban.federation.v1.RemoteUnit.effective_time:type_name -> google.protobuf.Timestamp
+	12, // 14: duban.federation.v1.RemoteUnit.create_time:type_name -> google.protobuf.Timestamp
+	12, // 15: duban.federation.v1.RemoteUnit.update_time:type_name -> google.protobuf.Timestamp
+	12, // 16: duban.federation.v1.Cosignature.create_time:type_name -> google.protobuf.Timestamp
+	12, // 17: duban.federation.v1.Cosignature.update_time:type_name -> google.protobuf.Timestamp
+	2,  // 18: duban.federation.v1.ListMirrorsResponse.mirrors:type_name -> duban.federation.v1.Mirror
+	12, // 19: duban.federation.v1.Bracket.without_time:type_name -> google.protobuf.Timestamp
+	12, // 20: duban.federation.v1.Bracket.with_time:type_name -> google.protobuf.Timestamp
+	12, // 21: duban.federation.v1.Bracket.claimed_time:type_name -> google.protobuf.Timestamp
+	12, // 22: duban.federation.v1.Bracket.effective_time:type_name -> google.protobuf.Timestamp
+	12, // 23: duban.federation.v1.Bracket.record_time:type_name -> google.protobuf.Timestamp
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_duban_federation_v1_mirror_proto_init() }
