@@ -5,6 +5,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -52,7 +53,7 @@ func (s Server) Serve(ctx context.Context, h http.Handler, l net.Listener) error
 	if err := server.Serve(l); ctx.Err() == nil {
 		return fmt.Errorf("serving %s: %w", l.Addr(), err)
 	}
-	if err := <-stopped; err != nil { // the grace is over
+	if err := <-stopped; err != nil && !errors.Is(err, net.ErrClosed) { // the grace is over; part closed l
 		s.Log.Warn("requests that ran longer than the grace were cut off", "address", l.Addr().String(), "error", err)
 		return server.Close()
 	}
