@@ -3,6 +3,7 @@ package reports
 import (
 	_ "embed" // for the directive below
 	"fmt"
+	"math/big"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -44,17 +45,19 @@ type Sent struct {
 func QualityOf(source, month string, s Sent) *aggregationv1.ReportQuality {
 	q := proto.CloneOf(formula)
 	q.Name, q.Month = source+"/quality", month
-	sum, weight := int64(0), int64(0)
+	sum, weight := new(big.Rat), int64(0)
 	for _, part := range q.GetParts() {
 		part.Good, part.All = parts[part.GetPart()](s)
 		if part.NotJudged = part.GetAll() == 0; part.GetNotJudged() {
 			continue
 		}
 		part.Milli = aggregation.Share(part.GetGood(), part.GetAll())
-		sum, weight = sum+part.GetMilli()*int64(part.GetWeight()), weight+int64(part.GetWeight())
+		weight += int64(part.GetWeight())
+		sum.Add(sum, big.NewRat(part.GetGood()*int64(part.GetWeight()), part.GetAll()))
 	}
-	if weight > 0 {
-		q.ScoreMilli = proto.Int64(100 * sum / weight)
+	if weight > 0 { // rounded down, and once
+		score := sum.Mul(sum, big.NewRat(100_000, weight))
+		q.ScoreMilli = proto.Int64(new(big.Int).Quo(score.Num(), score.Denom()).Int64())
 	}
 	return q
 }

@@ -407,7 +407,7 @@ func TestWhatIsOwedAndHowGoodItIs(t *testing.T) {
 	s.wantQuality("2026-02", 65_000) // the gap since is no matter of it
 	s.wantQuality("2026-03", 0)      // what was owed has not come
 	// complete 1/1, timely 0/1, valid 1/1, consistent 1/1, stable 1/3: 30 + 0 + 20 + 20 + 3.33.
-	s.wantQuality("2026-04", 73_330)
+	s.wantQuality("2026-04", 73_333)
 }
 
 // Of a unit with two sources, what one sent the other did not fail to send, and neither
